@@ -1,0 +1,256 @@
+"""`lint-sessions check`: find, then fix or show how, then print."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+from argparse import Namespace
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, TextIO
+
+from lint_sessions import engine
+from lint_sessions.config import Config, ConfigError, Configs, Selection
+from lint_sessions.progress import Progress
+from lint_sessions.registry import RegistryError, known
+from lint_sessions.report import STDIN, Sources, diff, ruffjson, shown_path, text
+from lint_sessions.report.terminal import Style, printable, wants_colour
+from lint_sessions.rule import Finding, Safety
+from lint_sessions.source.document import Document, SourceError
+from lint_sessions.source.files import discover
+from lint_sessions.write import WriteError, replace
+
+CLEAN: Final = 0
+FOUND: Final = 1
+UNUSABLE: Final = 2
+FAULT: Final = 3
+
+
+@dataclass
+class Run:
+    """One run of the command: what it was asked for, and what it has come to so far."""
+
+    asked: Namespace
+    progress: Progress
+    findings: list[Finding] = field(default_factory=list)
+    files: int = 0
+    unusable: int = 0
+    faults: int = 0
+    fixes: int = 0
+    fixed_files: int = 0
+    sources: Sources = field(default_factory=Sources)
+    refused: set[str] = field(default_factory=set)
+    """Configurations already complained of."""
+
+    def problem(self, place: str, message: str) -> None:
+        """Input that cannot be used; the run goes on."""
+        self.unusable += 1
+        self.tell(f"{place}: {message}")
+
+    def fault(self, place: str, message: str) -> None:
+        """A fault of our own; the run goes on."""
+        self.faults += 1
+        self.tell(f"{place}: {message}")
+
+    def tell(self, message: str) -> None:
+        self.progress.close()
+        print(f"lint-sessions: {printable(message)}", file=sys.stderr)
+
+    def status(self, *, found: bool) -> int:
+        if self.unusable:
+            return UNUSABLE
+        if self.faults:
+            return FAULT
+        return FOUND if found and not self.asked.exit_zero else CLEAN
+
+
+def check(asked: Namespace) -> int:
+    """Run the command with its parsed arguments and return its exit status."""
+    started = time.monotonic()
+    run = Run(asked, Progress(wanted=not asked.quiet))
+    select = None if asked.select is None else tuple(asked.select)
+    command = Selection(select, tuple(asked.ignore), tuple(asked.extend_select))
+    try:
+        Config(Path(), command=command).check_selectors(known())
+    except ConfigError as error:
+        run.problem(*error.args)
+        return UNUSABLE
+    except RegistryError as error:
+        run.fault("rules", f"{error}; please report this fault of lint-sessions")
+        return FAULT
+    if "-" in asked.paths and len(asked.paths) > 1:
+        run.problem("-", "standard input stands alone, without other paths")
+        return UNUSABLE
+    configs = Configs(isolated=asked.isolated, command=command)
+    with closing(run.progress):
+        status = _check_stdin(configs, run) if "-" in asked.paths else _check_paths(configs, run)
+    if asked.verbose:
+        run.tell(f"{run.files} files in {time.monotonic() - started:.2f} s")
+    return status
+
+
+def _check_paths(configs: Configs, run: Run) -> int:
+    for config, paths in _groups(configs, run).items():
+        try:
+            report = engine.check(tuple(paths), config, progress=run.progress)
+        except Exception as error:
+            run.fault(", ".join(map(shown_path, paths)), _confession(error))
+            continue
+        run.files += report.files
+        for problem in report.problems:
+            (run.fault if problem.fault else run.problem)(shown_path(problem.path), problem.message)
+        if run.asked.fix or run.asked.diff:
+            run.findings += _fix_files(report.findings, config, run)
+        else:
+            run.findings += report.findings
+    run.progress.close()
+    if run.asked.diff:
+        return _end_of_diff(run)
+    _print_findings(run, sys.stdout)
+    return run.status(found=bool(run.findings))
+
+
+def _check_stdin(configs: Configs, run: Run) -> int:
+    path = Path(run.asked.stdin_filename) if run.asked.stdin_filename else STDIN
+    data = sys.stdin.buffer.read()
+    config = _config(configs, path.parent, path.parent, run)
+    if config and not (run.asked.force_exclude and config.excludes(path)):
+        with _blame(path, run):
+            document = Document.from_bytes(path, data)
+            run.sources, run.files = Sources([document]), 1
+            if run.asked.fix or run.asked.diff:
+                result = _fix(document, config, run)
+                data = document.encode(result.text)
+                run.sources = Sources([Document.from_bytes(path, data)])
+                run.findings += result.findings
+            else:
+                run.findings += engine.check_document(document, config)
+    if run.asked.diff:
+        return _end_of_diff(run)
+    if run.asked.fix:
+        # Standard output is the file; what is left to say goes elsewhere.
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    _print_findings(run, sys.stderr if run.asked.fix else sys.stdout)
+    return run.status(found=bool(run.findings))
+
+
+def _groups(configs: Configs, run: Run) -> dict[Config, dict[Path, None]]:
+    """The files to check under the configuration that holds for each: a project may lie inside another."""
+    groups: dict[Config, dict[Path, None]] = {}
+    for given in map(Path, run.asked.paths or ["."]):
+        folder = given if given.is_dir() else given.parent
+        outer = _config(configs, folder, folder, run)
+        if not outer:
+            continue
+        files, unusable = discover([given], root=outer.root, exclude=(*outer.exclude, *outer.extend_exclude))
+        for path, message in unusable:
+            run.problem(shown_path(path), message)
+        for file in files:
+            config = _config(configs, file.parent, folder, run)
+            wanted = file == given and not run.asked.force_exclude
+            if config and (wanted or not config.excludes(file)):
+                groups.setdefault(config, {})[file] = None
+    if run.asked.verbose:
+        for config in groups:
+            run.tell(f"configuration: {config.file or 'none'}; root: {config.root}")
+    return groups
+
+
+def _config(configs: Configs, folder: Path, given: Path, run: Run) -> Config | None:
+    try:
+        config = configs.of_folder(folder, given)
+        config.check_selectors(known())
+    except ConfigError as error:
+        if str(error) not in run.refused:
+            run.refused.add(str(error))
+            run.problem(*error.args)
+        return None
+    return config
+
+
+def _fix_files(findings: Iterable[Finding], config: Config, run: Run) -> Iterator[Finding]:
+    """Fix the files of these findings, or show how; what is left to report."""
+    by_path: dict[Path, list[Finding]] = {}
+    for finding in findings:
+        by_path.setdefault(finding.path, []).append(finding)
+    for path, found in by_path.items():
+        left: Sequence[Finding] = found
+        if any(finding.fix and (run.asked.unsafe_fixes or finding.fix.safety is Safety.SAFE) for finding in found):
+            with _blame(path, run):
+                left = _fix(Document.read(path), config, run).findings
+        yield from left
+
+
+def _fix(document: Document, config: Config, run: Run) -> engine.FixResult:
+    result = engine.fix_document(document, config, unsafe=run.asked.unsafe_fixes)
+    if result.text != document.text:
+        if run.asked.diff:
+            style = Style(wants_colour(run.asked.color, sys.stdout, os.environ))
+            _print(diff.unified(document.path, document.text, result.text, style), sys.stdout)
+        elif "-" not in run.asked.paths:
+            replace(document.path, document.data, document.encode(result.text))
+        run.fixes += len(result.applied)
+        run.fixed_files += 1
+    return result
+
+
+@contextmanager
+def _blame(path: Path, run: Run) -> Iterator[None]:
+    """Turn what goes wrong with one file into one line about it."""
+    try:
+        yield
+    except (SourceError, WriteError) as error:
+        run.problem(shown_path(path), str(error))
+    except Exception as error:
+        run.fault(shown_path(path), _confession(error))
+
+
+def _confession(error: Exception) -> str:
+    """Our own fault in one line, with the rule or module in which it happened."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = next((frame for frame in reversed(frames) if "rules" in Path(frame.filename).parts), frames[-1])
+    where = f"{Path(place.filename).name}:{place.lineno}"
+    return f"{type(error).__name__} in {where}: {error}; please report this fault of lint-sessions"
+
+
+def _end_of_diff(run: Run) -> int:
+    if not run.asked.quiet:
+        print(text.fixed(run.fixes, run.fixed_files, would=True), file=sys.stderr)
+    return run.status(found=bool(run.fixes))
+
+
+def _print_findings(run: Run, stream: TextIO) -> None:
+    findings = sorted(run.findings, key=lambda finding: finding.order)
+    unsafe: bool = run.asked.unsafe_fixes
+    if run.asked.output_format == "json":
+        counts, records = ruffjson.statistics, ruffjson.records
+        _print([counts(findings, unsafe=unsafe) if run.asked.statistics else records(findings, run.sources)], stream)
+        return
+    style = Style(wants_colour(run.asked.color, stream, os.environ))
+    if run.asked.statistics:
+        lines = text.statistics(findings, style, unsafe=unsafe)
+    elif run.asked.output_format == "concise":
+        lines = text.concise(findings, style, unsafe=unsafe)
+    else:
+        lines = text.full(findings, run.sources, style, unsafe=unsafe)
+    _print(lines, stream)
+    if not run.asked.quiet:
+        fixed = [text.fixed(run.fixes, run.fixed_files)] if run.fixes else []
+        _print([*fixed, text.summary(findings, run.files, run.unusable, unsafe=unsafe)], stream)
+
+
+def _print(lines: Iterable[str], stream: TextIO) -> None:
+    """Print until nobody reads any more: the exit status is still worth having then."""
+    try:
+        for line in lines:
+            print(line, file=stream)
+        stream.flush()
+    except BrokenPipeError:
+        # Else Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -1,0 +1,192 @@
+"""Text edits that a careful person would make: wrap statements in a block, insert and delete lines.
+
+Edits work on the text between statements, so that comments, strings and newlines stay as they are; rows inside a string
+that spans several are never re-indented.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+import libcst as cst
+
+from lint_sessions.project.names import bindings, walk
+from lint_sessions.rule import Edit, Position
+from lint_sessions.source.document import Block
+
+
+class Lines:
+    """The rows of one block's document, and edits on whole rows."""
+
+    def __init__(self, block: Block) -> None:
+        self.block = block
+        self.document = block.document
+
+    def rows(self, nodes: Sequence[cst.CSTNode]) -> range:
+        """The rows from the first to the last of some nodes."""
+        return range(self.block.span(nodes[0])[0].row, self.block.span(nodes[-1])[1].row + 1)
+
+    def start(self, row: int) -> int:
+        """The offset of a row's first character; of the row after the last, the end of the text."""
+        try:
+            return self.document.offset(Position(row, 1))
+        except (ValueError, IndexError):
+            return len(self.document.text)
+
+    def text(self, row: int) -> str:
+        """A row with its newline."""
+        return self.document.text[self.start(row) : self.start(row + 1)]
+
+    def indent(self, row: int) -> str:
+        """The white space that a row begins with."""
+        found = re.match(r"[ \t\f]*", self.text(row))
+        return found.group() if found else ""
+
+    def newline(self, row: int) -> str:
+        """The newline a row ends with; of a last row without one, that of the first row."""
+        for text in (self.text(row), self.text(1)):
+            stripped = text.rstrip("\r\n")
+            if stripped != text:
+                return text[len(stripped) :]
+        return "\n"
+
+    @property
+    def step(self) -> str:
+        """One level of indentation, as the body of the block has it."""
+        body = getattr(self.block.node, "body", None)
+        if isinstance(body, cst.IndentedBlock) and body.body:
+            outer = self.indent(self.rows([self.block.node]).start)
+            inner = self.indent(self.rows([body.body[0]]).start)
+            return inner.removeprefix(outer) or "    "
+        return "    "
+
+    def insert(self, row: int, lines: Iterable[str]) -> Edit:
+        """Put lines before a row."""
+        newline = self.newline(max(row - 1, 1))
+        place = self.start(row)
+        text = "".join(line + newline for line in lines)
+        before = self.document.text[:place]
+        if before and not before.endswith(("\n", "\r")):
+            text = newline + text.removesuffix(newline)
+        return Edit(place, place, text)
+
+    def delete(self, rows: range) -> Edit:
+        """Take out whole rows."""
+        return Edit(self.start(rows.start), self.start(rows.stop), "")
+
+    def deeper(self, rows: range, step: str) -> list[Edit]:
+        """Indent rows by one more level, but for blank ones and those that begin inside a string."""
+        inside = self._rows_in_strings(rows)
+        return [
+            Edit(self.start(row), self.start(row), step)
+            for row in rows
+            if row not in inside and self.text(row).strip(" \t\f\r\n")
+        ]
+
+    def _rows_in_strings(self, rows: range) -> set[int]:
+        found: set[int] = set()
+        for node in walk(self.block.node):
+            if isinstance(node, (cst.SimpleString, cst.FormattedString, cst.TemplatedString)):
+                start, end = self.block.span(node)
+                found.update(range(start.row + 1, end.row + 1))
+        return found & set(rows)
+
+
+def siblings(root: cst.CSTNode, node: cst.CSTNode) -> tuple[Sequence[cst.CSTNode], int] | None:
+    """The statements of the suite in which `node` stands somewhere inside one, and the place of that one; innermost."""
+    best: tuple[Sequence[cst.CSTNode], int] | None = None
+    for part in walk(root):
+        if isinstance(part, (cst.IndentedBlock, cst.Module)):
+            for i, statement in enumerate(part.body):
+                if any(inner is node for inner in walk(statement)):
+                    best = (part.body, i)
+    return best
+
+
+def call_of(statement: cst.CSTNode, name: str, methods: frozenset[str]) -> bool:
+    """Whether a statement is just `name.method()` or `await name.method()`."""
+    match statement:
+        case cst.SimpleStatementLine(body=[cst.Expr(value=value)]):
+            if isinstance(value, cst.Await):
+                value = value.expression
+            match value:
+                case cst.Call(func=cst.Attribute(value=cst.Name(value=owner), attr=cst.Name(value=method)), args=[]):
+                    return owner == name and method in methods
+    return False
+
+
+CLOSES = frozenset(["close", "aclose"])
+
+
+class Acquisition:
+    """A statement `name = <call that makes a session>`, and the suite it stands in."""
+
+    def __init__(
+        self, lines: Lines, suite: Sequence[cst.CSTNode], place: int, name: str, value: cst.BaseExpression
+    ) -> None:
+        self.lines = lines
+        self.suite = suite
+        self.place = place
+        self.name = name
+        self.value = value
+
+    @classmethod
+    def of(cls, block: Block, call: cst.CSTNode) -> Acquisition | None:
+        """The statement that binds what `call` gives to one plain name; None when there is no such statement."""
+        found = siblings(block.node, call)
+        if found is None:
+            return None
+        suite, place = found
+        match suite[place]:
+            case cst.SimpleStatementLine(
+                body=[
+                    cst.Assign(targets=[cst.AssignTarget(target=cst.Name(value=name))], value=value)
+                    | cst.AnnAssign(target=cst.Name(value=name), value=cst.BaseExpression() as value)
+                ]
+            ) if value is call or (isinstance(value, cst.Await) and value.expression is call):
+                return cls(Lines(block), suite, place, name, value)
+        return None
+
+    @property
+    def statement(self) -> cst.CSTNode:
+        return self.suite[self.place]
+
+    @property
+    def rest(self) -> Sequence[cst.CSTNode]:
+        """The statements after it in its suite."""
+        return self.suite[self.place + 1 :]
+
+    def is_close(self, statement: cst.CSTNode) -> bool:
+        return call_of(statement, self.name, CLOSES)
+
+    def mentions(self, statement: cst.CSTNode) -> bool:
+        return any(isinstance(part, cst.Name) and part.value == self.name for part in walk(statement))
+
+    def rebinds(self) -> bool:
+        """Whether a later statement of the suite gives the name another value."""
+        bound = (binding for statement in self.rest for binding in bindings(_wrapped(statement)))
+        deleted = (part for statement in self.rest for part in walk(statement) if isinstance(part, cst.Del))
+        return any(b.name == self.name for b in bound) or any(self.mentions(part) for part in deleted)
+
+    def inner_closes(self, statements: Iterable[cst.CSTNode]) -> list[cst.CSTNode]:
+        """Close statements inside others that can be taken out because something else stands beside them."""
+        found: list[cst.CSTNode] = []
+        for statement in statements:
+            for part in walk(statement):
+                if isinstance(part, cst.IndentedBlock) and len(part.body) > 1:
+                    found += [inner for inner in part.body if self.is_close(inner)]
+        return found
+
+
+def _wrapped(statement: cst.CSTNode) -> cst.CSTNode:
+    """A nested definition binds its own name only, not those of its body."""
+    return cst.Pass() if isinstance(statement, (cst.FunctionDef, cst.ClassDef)) else statement
+
+
+def without(edits: Iterable[Edit], rows: Iterable[range], lines: Lines) -> list[Edit]:
+    """The edits that do not touch rows which are deleted, and the deletions."""
+    gone = list(rows)
+    spans = [(lines.start(r.start), lines.start(r.stop)) for r in gone]
+    kept = [e for e in edits if not any(start <= e.start < end for start, end in spans)]
+    return kept + [lines.delete(r) for r in gone]

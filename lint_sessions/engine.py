@@ -1,0 +1,304 @@
+"""Gate, parse, run the rules in one traversal, collect; and the loop that applies fixes until nothing changes."""
+
+from __future__ import annotations
+
+import ast
+import re
+import traceback
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import libcst as cst
+
+from lint_sessions.config import Config
+from lint_sessions.flow.lifecycle import Lifecycle
+from lint_sessions.flow.summaries import SummaryTable
+from lint_sessions.project.modules import Project
+from lint_sessions.project.names import children
+from lint_sessions.project.scopes import Scope
+from lint_sessions.project.sessions import Types
+from lint_sessions.registry import INVALID_SYNTAX, rules
+from lint_sessions.rule import Edit, Finding, Fix, LateFix, Note, Position, Rule, Safety
+from lint_sessions.source.document import Block, Document, SourceError, SyntaxProblem
+from lint_sessions.source.files import discover
+from lint_sessions.source.suppress import Suppressions
+
+MAX_PASSES = 10
+"""Passes over one file before the fix loop stops."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Input that could not be checked; `fault` when the reason is ours."""
+
+    path: Path
+    message: str
+    fault: bool = False
+
+
+@dataclass(frozen=True)
+class Report:
+    """The outcome of one run, findings in the order of their places."""
+
+    findings: tuple[Finding, ...]
+    problems: tuple[Problem, ...]
+    files: int
+
+
+@dataclass(frozen=True)
+class FixResult:
+    """A document's text after its fixes, what was applied, and what is left to report."""
+
+    text: str
+    applied: tuple[Fix, ...]
+    findings: tuple[Finding, ...]
+
+
+class Analysis:
+    """What is known of one project while it is being checked: each module read, each function followed at most once."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.project = Project(config.root)
+        self.types = Types(self.project, config.factories, config.providers)
+        self.summaries = SummaryTable(self.types)
+
+
+class Context:
+    """What a rule can ask while one block is visited, and where it reports."""
+
+    def __init__(self, analysis: Analysis, document: Document, block: Block, scope: Scope, *, fixes: bool) -> None:
+        self.types = analysis.types
+        self.summaries = analysis.summaries
+        self.document = document
+        self.block = block
+        self.scope = scope
+        """The scope around the node that is being visited."""
+        self.findings: list[tuple[Finding, range]] = []
+        self._fixes = fixes
+
+    def lifecycle(self, scope: Scope) -> Lifecycle:
+        """Every run of a function of this block."""
+        return self.summaries.lifecycle(scope)
+
+    def source(self, node: cst.CSTNode) -> str:
+        """The text of a node as it stands in the file."""
+        start, end = self.block.span(node)
+        return self.document.text[self.document.offset(start) : self.document.offset(end)]
+
+    def short(self, node: cst.CSTNode, limit: int = 40) -> str:
+        """The text of a node on one line, cut to `limit` characters."""
+        text = " ".join(self.source(node).split())
+        return text if len(text) <= limit else text[: limit - 1] + "…"
+
+    def add(
+        self, rule: Rule, node: cst.CSTNode, message: str, trace: Iterable[tuple[cst.CSTNode, str]], fix: LateFix | None
+    ) -> None:
+        """Record a finding of `rule` at `node`."""
+        start, end = self._place(node)
+        notes = tuple(Note(self.block.span(step)[0], text) for step, text in trace)
+        made = fix() if fix is not None and self._fixes else None
+        finding = Finding(self.document.path, start, end, rule.code, rule.rule_name(), message, notes, made)
+        rows = _statement_rows(self.block, node)
+        if all(known != finding for known, _ in self.findings):
+            self.findings.append((finding, rows))
+
+    def _place(self, node: cst.CSTNode) -> tuple[Position, Position]:
+        """Where to underline: of a compound statement only its first line."""
+        start, end = self.block.span(node)
+        if (
+            isinstance(node, (cst.ExceptHandler, cst.ExceptStarHandler, cst.BaseCompoundStatement))
+            and end.row > start.row
+        ):
+            text = self.document.text[self.document.offset(start) :].split("\n", 1)[0].split("#", 1)[0].rstrip()
+            end = Position(start.row, start.column + len(text))
+        return start, end
+
+
+def check(
+    paths: Sequence[Path], config: Config, *, fixes: bool = True, progress: Callable[[int, int], None] | None = None
+) -> Report:
+    """Check all Python files below `paths`; a file that can't be read is a problem, and the rest is still checked."""
+    files, unreadable = discover(paths, root=config.root, exclude=(*config.exclude, *config.extend_exclude))
+    problems = [Problem(path, message) for path, message in unreadable]
+    analysis = Analysis(config)
+    findings: list[Finding] = []
+    checked = 0
+    for i, path in enumerate(files):
+        if progress is not None:
+            progress(i, len(files))
+        try:
+            findings += check_document(Document.read(path), config, fixes=fixes, analysis=analysis)
+            checked += 1
+        except SourceError as error:
+            problems.append(Problem(path, str(error)))
+        except Exception as error:
+            problems.append(Problem(path, _confession(error), fault=True))
+    if progress is not None:
+        progress(len(files), len(files))
+    return Report(tuple(sorted(findings, key=lambda f: f.order)), tuple(problems), checked)
+
+
+def check_document(
+    document: Document, config: Config, *, fixes: bool = True, analysis: Analysis | None = None
+) -> tuple[Finding, ...]:
+    """The findings in one document, `noqa` and the selection of rules applied."""
+    path = document.path
+    chosen = [r for r in rules() if config.selects(r.code, r.rule_name(), r.default, path)]
+    try:
+        found = _unsuppressed(document, chosen, analysis or Analysis(config), fixes)
+    except SyntaxProblem as problem:
+        if not config.selects(*INVALID_SYNTAX, True, path):
+            return ()
+        place = Position(problem.row, problem.column)
+        finding = Finding(path, place, place, *INVALID_SYNTAX, f"the file can't be parsed: {problem.message}")
+        found = [(finding, range(place.row, place.row + 1))]
+    suppressions = Suppressions.of(document)
+    kept = [finding for finding, rows in found if not suppressions.hides(finding, rows)]
+    return tuple(sorted(kept, key=lambda finding: finding.order))
+
+
+def _unsuppressed(
+    document: Document, chosen: Sequence[type[Rule]], analysis: Analysis, fixes: bool
+) -> list[tuple[Finding, range]]:
+    _check_syntax(document)
+    module = analysis.project.add(document)
+    found: list[tuple[Finding, range]] = []
+    for block, scope in _leaves(document.blocks, analysis.types.module_scope(module)):
+        text = document.text[block.start : block.end].encode("utf-8", "replace")
+        suspects = [rule for rule in chosen if all(re.search(gate, text) for gate in rule.gates)]
+        if suspects:
+            context = Context(analysis, document, block, scope, fixes=fixes)
+            _visit(block.node, _visitors([rule(context) for rule in suspects]), context)
+            found += context.findings
+    return found
+
+
+def _check_syntax(document: Document) -> None:
+    """Raise SyntaxProblem where LibCST can't parse the file; Python's own parser, being quicker, is asked first."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(document.data, "<document>", "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        _ = document.module
+
+
+def _leaves(blocks: Iterable[Block], scope: Scope) -> Iterator[tuple[Block, Scope]]:
+    """The blocks to look at, each with the scope around it: a class stands for the statements of its body."""
+    for block in blocks:
+        if block.kind == "class" and block.children:
+            yield from _leaves(block.children, scope.child_of_block(block))
+        else:
+            yield block, scope
+
+
+# --- the traversal ------------------------------------------------------------------------------------------------------
+
+Visit = Callable[[cst.CSTNode], object]
+
+
+def _visitors(visitors: Iterable[Rule]) -> dict[str, list[Visit]]:
+    """The visit methods of the rules by the name of the node type they visit."""
+    methods: dict[str, list[Visit]] = {}
+    for visitor in visitors:
+        for name in _visit_names(type(visitor)):
+            methods.setdefault(name.removeprefix("visit_"), []).append(getattr(visitor, name))
+    return methods
+
+
+@cache
+def _visit_names(rule: type[Rule]) -> tuple[str, ...]:
+    return tuple(name for name in vars(rule) if name.startswith("visit_"))
+
+
+def _visit(node: cst.CSTNode, visitors: dict[str, list[Visit]], context: Context) -> None:
+    """Call the visit methods of all rules on `node` and all in it, parents first, with the scope around each."""
+    stack: list[tuple[cst.CSTNode, Scope]] = [(node, context.scope)]
+    while stack:
+        current, scope = stack.pop()
+        context.scope = scope
+        for visit in visitors.get(type(current).__name__, ()):
+            visit(current)
+        inner = scope.child(current) if isinstance(current, (cst.FunctionDef, cst.ClassDef, cst.Lambda)) else scope
+        stack.extend((part, inner) for part in reversed(list(children(current))))
+
+
+def _statement_rows(block: Block, node: cst.CSTNode) -> range:
+    """The rows of the statement that `node` stands in; of a compound statement those of its header."""
+    first, last = (place.row for place in block.span(node))
+    path = _path_to(block.node, node)
+    for around in reversed(path):
+        if isinstance(around, cst.SimpleStatementLine):
+            start, end = block.span(around)
+            return range(start.row, end.row + 1)
+        body = getattr(around, "body", None)
+        if isinstance(body, cst.BaseSuite) and not isinstance(around, cst.BaseSuite):
+            first = min(first, block.span(around)[0].row)
+            if body.body:
+                last = max(first, min(last, block.span(body.body[0])[0].row - 1))
+            break
+    return range(first, last + 1)
+
+
+def _path_to(root: cst.CSTNode, node: cst.CSTNode) -> list[cst.CSTNode]:
+    stack = [(root, [root])]
+    while stack:
+        current, path = stack.pop()
+        if current is node:
+            return path
+        stack.extend((part, [*path, part]) for part in children(current))
+    return [root]
+
+
+# --- the fix loop -------------------------------------------------------------------------------------------------------
+
+
+def fix_document(document: Document, config: Config, *, unsafe: bool) -> FixResult:
+    """Apply fixes until nothing changes; a pass whose outcome would not parse is not applied. Writes nothing."""
+    applied: list[Fix] = []
+    findings = check_document(document, config)
+    for _ in range(MAX_PASSES):
+        chosen = _apart(f.fix for f in findings if f.fix is not None and (unsafe or f.fix.safety is Safety.SAFE))
+        if not chosen:
+            break
+        text = apply(document.text, [edit for fix in chosen for edit in fix.edits])
+        changed = Document.from_bytes(document.path, document.encode(text))
+        try:
+            _ = changed.module
+        except SyntaxProblem:
+            break
+        document = changed
+        applied += chosen
+        findings = check_document(document, config)
+    return FixResult(document.text, tuple(applied), findings)
+
+
+def _apart(fixes: Iterable[Fix]) -> list[Fix]:
+    """The first fixes, in the order of their places, that do not touch each other; an outer one before an inner one."""
+    chosen: list[Fix] = []
+    end = -1
+    for fix in sorted(fixes, key=lambda f: (min(e.start for e in f.edits), -max(e.end for e in f.edits))):
+        if min(edit.start for edit in fix.edits) > end:
+            chosen.append(fix)
+            end = max(edit.end for edit in fix.edits)
+    return chosen
+
+
+def apply(text: str, edits: Iterable[Edit]) -> str:
+    """The text with edits made that do not overlap."""
+    parts: list[str] = []
+    place = 0
+    for edit in sorted(edits, key=lambda e: (e.start, e.end)):
+        parts += [text[place : edit.start], edit.text]
+        place = edit.end
+    return "".join([*parts, text[place:]])
+
+
+def _confession(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    place = next((f for f in reversed(frames) if Path(f.filename).parent.name == "rules"), frames[-1])
+    return f"{type(error).__name__} in {Path(place.filename).name}:{place.lineno}; please report this fault of lint-sessions"

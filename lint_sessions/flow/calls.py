@@ -1,0 +1,492 @@
+"""What a call does to the sessions it reaches: a session's own methods, and functions that are given one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import libcst as cst
+
+from lint_sessions.flow.evaluate import Evaluator, Outcome
+from lint_sessions.flow.operations import (
+    BUILDERS,
+    CLOSING,
+    CONSUMERS,
+    COROUTINES,
+    FLUSHING,
+    KEEPERS,
+    NEUTRAL,
+    NULLABLE,
+    PLURAL,
+    QUIET_CALLS,
+    QUIET_RECEIVERS,
+)
+from lint_sessions.flow.state import (
+    Bound,
+    Cause,
+    Derived,
+    Form,
+    Held,
+    Holder,
+    Items,
+    Manager,
+    Pending,
+    Phase,
+    Raised,
+    Site,
+    State,
+    Value,
+    escape,
+    sites_in,
+)
+from lint_sessions.project.names import is_generator, parameters, walk
+from lint_sessions.project.scopes import last_name
+from lint_sessions.project.sessions import SESSION_CLASSES
+from lint_sessions.project.types import (
+    AwaitableType,
+    CallableType,
+    ClassType,
+    ConnectionType,
+    EngineType,
+    External,
+    FactoryType,
+    FunctionType,
+    InstanceType,
+    MethodType,
+    NoneType,
+    SessionType,
+    Type,
+)
+
+Arguments = list[tuple[cst.Arg, Value]]
+
+
+class Run(Evaluator):
+    """An evaluator that knows what calls do."""
+
+    def call(self, node: cst.Call, state: State) -> list[Outcome]:
+        ends: list[Outcome] = []
+        for before, callee in self.eval(node.func, state):
+            for ready, values in self.each([arg.value for arg in node.args], before):
+                ends += apply(self, node, callee, list(zip(node.args, values, strict=True)), ready)
+        return ends
+
+    def settle(self, value: Value, state: State) -> list[Outcome]:
+        if isinstance(value, Pending):
+            return [(after, value.result) for after, _ in perform(self, value.node, value.site, value.name, state)]
+        return [(state, value)]
+
+
+def apply(run: Evaluator, node: cst.Call, callee: Value, args: Arguments, state: State) -> list[Outcome]:
+    match callee:
+        case Bound(base=Held(site=site), name=name):
+            return operation(run, node, site, name, args, state)
+        case Bound(base=Derived() as base, name=name):
+            return derived(run, node, base, name, args, state)
+        case Bound(base=Manager() as manager, name=name):
+            return transaction(run, node, manager, name, state)
+        case Bound(base=Holder() as holder, name=name):
+            return held_by(run, node, holder, name, args, state)
+        case Held(site=site) if site.flavor.is_scoped:
+            return [(state, callee)]
+        case Holder(sites=sites, kind=None):
+            return closure(run, node, sites, args, state)
+    return typed(run, node, run.infer(node.func), args, state)
+
+
+# --- methods of sessions and of what comes from them ----------------------------------------------------------------------
+
+
+def operation(run: Evaluator, node: cst.Call, site: Site, name: str, args: Arguments, state: State) -> list[Outcome]:
+    """A method of a session is called; the coroutine of an AsyncSession waits until it is awaited."""
+    state = escape(state, (s for _, value in args for s in sites_in(value) if s != site))
+    if name in ("begin", "begin_nested"):
+        savepoint = name == "begin_nested"
+        if savepoint:
+            state = run.activate(state, site, node)
+        return [
+            (
+                state,
+                Manager(
+                    site, Held(site) if site.flavor.is_async else None, closes=False, commits=True, savepoint=savepoint
+                ),
+            )
+        ]
+    if name == "query":
+        return [(state, Derived(site, Form.QUERY))]
+    if name in ("add", "add_all"):
+        state = state.update(site, pending=True)
+        for arg in node.args:
+            if isinstance(arg.value, cst.Name) and not state.knows(arg.value.value):
+                state = state.bind(arg.value.value, Derived(site, Form.INSTANCE))
+        return [(state, None)]
+    if name in NEUTRAL:
+        return [(state, None)]
+    if site.flavor.is_async and name in COROUTINES:
+        return [(state, Pending(site, name, _result(site, name), node))]
+    return perform(run, node, site, name, state)
+
+
+def _result(site: Site, name: str) -> Value:
+    if name in ("commit", "flush", "rollback", "refresh", "delete", "close"):
+        return None
+    form = Form.RESULT if name in PLURAL else Form.INSTANCE
+    return Derived(site, form, nullable=name in NULLABLE)
+
+
+def perform(run: Evaluator, node: cst.CSTNode, site: Site, name: str, state: State) -> list[Outcome]:
+    """The method takes effect."""
+    session = state.session(site)
+    if session is None:
+        return [(state, None)]
+    first = False if session.first is None else session.first
+    if name in CLOSING:
+        return [
+            (
+                state.update(
+                    site, phase=Phase.CLOSED, owned=False, failed=None, swallowed=None, pending=False, first=first
+                ),
+                None,
+            )
+        ]
+    if name == "rollback":
+        ended = Phase.ENDED if session.phase is not Phase.CLOSED else Phase.CLOSED
+        return [
+            (state.update(site, phase=ended, failed=None, swallowed=None, pending=False, used=True, first=first), None)
+        ]
+    if name == "commit":
+        if session.phase is Phase.IDLE and not session.pending and session.owned:
+            return [(state, None)]
+        state = run.activate(state, site, node)
+        run.fail(state.update(site, failed=node, swallowed=None), node, Cause.DATABASE)
+        return [
+            (
+                state.update(site, phase=Phase.ENDED, pending=False, failed=None, swallowed=None).note(
+                    node, "committed"
+                ),
+                None,
+            )
+        ]
+    poisons = name in FLUSHING or (session.pending and name != "refresh")
+    state = run.activate(state, site, node)
+    run.fail(state.update(site, failed=node, swallowed=None) if poisons else state, node, Cause.DATABASE)
+    if poisons:
+        state = state.update(site, pending=False)
+    return [(state, _result(site, name))]
+
+
+def transaction(run: Evaluator, node: cst.Call, manager: Manager, name: str, state: State) -> list[Outcome]:
+    """A method of the transaction or savepoint that `begin` or `begin_nested` gave."""
+    site = manager.site
+    if name in ("rollback", "close"):
+        phase = Phase.ACTIVE if manager.savepoint else Phase.ENDED
+        return [(state.update(site, phase=phase, failed=None, swallowed=None, pending=False), None)]
+    if name == "commit":
+        run.fail(state.update(site, failed=node, swallowed=None), node, Cause.DATABASE)
+        return [(state if manager.savepoint else state.update(site, phase=Phase.ENDED, pending=False), None)]
+    return [(state, Held(site) if name in ("start", "session") else None)]
+
+
+def derived(run: Evaluator, node: cst.Call, base: Derived, name: str, args: Arguments, state: State) -> list[Outcome]:
+    """A method of a query, a result or an instance is called."""
+    site = base.site
+    if base.form is Form.QUERY:
+        if name in BUILDERS:
+            return [(state, base)]
+        session = state.session(site)
+        poisons = session is not None and session.pending
+        state = run.activate(state, site, node)
+        run.fail(state.update(site, failed=node, swallowed=None) if poisons else state, node, Cause.DATABASE)
+        return [(state, Derived(site, Form.RESULT if name in PLURAL else Form.INSTANCE, nullable=name in NULLABLE))]
+    state = escape(state, (s for _, value in args for s in sites_in(value)))
+    if base.form is Form.RESULT:
+        return [(state, Derived(site, Form.RESULT if name in PLURAL else Form.INSTANCE, nullable=name in NULLABLE))]
+    run.fail(state, node, Cause.ERROR)
+    return [(state, None)]
+
+
+def held_by(run: Evaluator, node: cst.Call, holder: Holder, name: str, args: Arguments, state: State) -> list[Outcome]:
+    """A method of an object that keeps sessions is called."""
+    if holder.kind is None and name in ("append", "add", "extend", "insert", "update", "setdefault", "put"):
+        return [(escape(state, holder.sites), None)]
+    if run.summaries.closes(holder.kind, (name,)):
+        for site in holder.sites:
+            state = state.update(site, phase=Phase.CLOSED, owned=False, failed=None, swallowed=None)
+        return [(state, None)]
+    for _, value in args:
+        state = escape(state, sites_in(value))
+    for site in holder.sites:
+        state = run.activate(state, site, node)
+    run.fail(state, node, Cause.ERROR)
+    return [(state, None)]
+
+
+def closure(run: Evaluator, node: cst.Call, sites: tuple[Site, ...], args: Arguments, state: State) -> list[Outcome]:
+    """A nested function that names sessions of this one is called."""
+    kind = run.infer(node.func)
+    inner = kind.scope.node if isinstance(kind, FunctionType) else None
+    if inner is None:
+        return unknown(run, node, args, escape(state, sites))
+    state = escape(state, (s for _, value in args for s in sites_in(value)))
+    names = {name: value.site for name, value in state.names if isinstance(value, Held) and value.site in sites}
+    closed = {
+        names[part.value.value]
+        for part in walk(inner)
+        if isinstance(part, cst.Attribute)
+        and isinstance(part.value, cst.Name)
+        and part.attr.value in CLOSING
+        and part.value.value in names
+    }
+    for site in sites:
+        if site in closed:
+            state = state.update(site, phase=Phase.CLOSED, owned=False, failed=None, swallowed=None)
+        else:
+            state = run.activate(state, site, node)
+    run.fail(state, node, Cause.ERROR)
+    return [(state, None)]
+
+
+# --- everything else: by the type of what is called -------------------------------------------------------------------------
+
+
+def typed(run: Evaluator, node: cst.Call, kind: Type | None, args: Arguments, state: State) -> list[Outcome]:
+    result = run.types.call(kind, node, run.scope)
+    match kind:
+        case FactoryType() | External() if isinstance(result, SessionType) and _makes(kind):
+            if result.flavor.is_scoped:
+                return [(state, None)]
+            state, site = run.acquire(state, node, result.flavor)
+            return [(state, Held(site))]
+        case SessionType(flavor=flavor) if flavor.is_scoped:
+            state, site = run.acquire(state, node, flavor)
+            return [(state, Held(site))]
+        case CallableType(result=SessionType(flavor=flavor)):
+            state, site = run.acquire(state, node, flavor)
+            return [(state, Held(site))]
+        case ClassType() if isinstance(result, SessionType):
+            state, site = run.acquire(state, node, result.flavor)
+            return [(state, Held(site))]
+        case MethodType(owner=FactoryType(flavor=flavor), name="begin"):
+            state, site = run.acquire(state, node, flavor)
+            return [(state, Manager(site, Held(site), closes=True, commits=True))]
+        case MethodType(owner=EngineType() | ConnectionType() | FactoryType()):
+            run.fail(state, node, Cause.ERROR)
+            return [(escape(state, (s for _, v in args for s in sites_in(v))), None)]
+        case FunctionType():
+            return function(run, node, kind, args, state)
+        case ClassType():
+            return construct(run, node, kind, args, state)
+        case InstanceType(cls=ClassType() as cls):
+            method = run.types.method(cls, "__call__")
+            if method is not None:
+                return function(run, node, FunctionType(method.scope, kind), args, state)
+        case External():
+            return external(run, node, kind, args, state)
+    return unknown(run, node, args, state)
+
+
+def _makes(kind: FactoryType | External) -> bool:
+    return isinstance(kind, FactoryType) or kind.name in SESSION_CLASSES or not kind.resolved
+
+
+def external(run: Evaluator, node: cst.Call, kind: External, args: Arguments, state: State) -> list[Outcome]:
+    """A function of some library."""
+    name = kind.name
+    first = args[0][1] if args else None
+    if run.never_returns(kind):
+        run.failures.append(state.raise_(Raised(Cause.EXIT, "SystemExit", node)))
+        return []
+    if kind.last in ("close_all_sessions", "close_all"):
+        for site, session in state.sessions:
+            if session.owned:
+                state = state.update(site, phase=Phase.CLOSED, owned=False, failed=None, swallowed=None)
+        return [(state, None)]
+    if name in ("contextlib.closing", "contextlib.aclosing") and isinstance(first, Held):
+        return [(state, Manager(first.site, first, closes=True))]
+    if kind.last in ("shield", "wait_for", "run", "run_until_complete", "gather", "ensure_future", "create_task"):
+        return handed_on(run, node, args, state)
+    if kind.last in ("to_thread", "run_in_threadpool", "run_sync") and args:
+        return elsewhere(run, node, args, state)
+    if name in CONSUMERS and isinstance(first, Derived):
+        state, value = run.item(first, state, node)
+        return [(state, value if name in ("next", "max", "min") else Derived(first.site, Form.RESULT))]
+    if name in QUIET_CALLS:
+        return [(state, None)]
+    if name in ("getattr",) and isinstance(first, (Held, Derived)):
+        return [(state, None)]
+    if name in ("typing.cast", "cast") and len(args) == 2:
+        return [(state, args[1][1])]
+    if name in ("open",):
+        run.fail(state, node, Cause.ERROR)
+        return [(state, None)]
+    return unknown(run, node, args, state)
+
+
+def handed_on(run: Evaluator, node: cst.Call, args: Arguments, state: State) -> list[Outcome]:
+    """Coroutines are given to something that runs them."""
+    states: list[Outcome] = [(state, None)]
+    for _, value in args:
+        if isinstance(value, Pending):
+            states = [o for s, _ in states for o in run.settle(value, s)]
+        else:
+            states = [(escape(s, sites_in(value)) if not isinstance(value, Held) else s, None) for s, _ in states]
+    for after, _ in states:
+        run.fail(after, node, Cause.ERROR)
+    return states
+
+
+def elsewhere(run: Evaluator, node: cst.Call, args: Arguments, state: State) -> list[Outcome]:
+    """`to_thread(f, *args)`: f runs in another thread, here and now as far as the session is concerned."""
+    callee, rest = args[0][1], args[1:]
+    if isinstance(callee, Bound):
+        return apply(run, node, callee, rest, state)
+    kind = run.infer(args[0][0].value)
+    if isinstance(kind, FunctionType):
+        return function(run, node, kind, rest, state)
+    return unknown(run, node, args, state)
+
+
+def unknown(run: Evaluator, node: cst.Call, args: Arguments, state: State) -> list[Outcome]:
+    """Nothing is known of the callee: it may fail, it may run a query, and it may take over a session that it is given."""
+    for arg, value in args:
+        match value:
+            case Derived(site=site, form=Form.QUERY):
+                state = run.activate(state, site, arg)
+            case Pending():
+                state = next(iter(run.settle(value, state)), (state, None))[0]
+    sites = [s for _, value in args for s in sites_in(value)]
+    keeper = last_name(node.func) in KEEPERS and isinstance(node.func, cst.Attribute)
+    for site in sites:
+        if not keeper:
+            state = run.activate(state, site, node)
+    state = escape(state, sites)
+    if keeper:
+        entered = args[0][1] if args else None
+        if isinstance(entered, Manager):
+            entered = entered.entered
+        return [(state, entered if isinstance(entered, Held) else None)]
+    if not _quiet(node):
+        run.fail(state, node, Cause.ERROR)
+    return [(state, None)]
+
+
+def _quiet(node: cst.Call) -> bool:
+    """Log calls and the like do not raise in practice."""
+    match node.func:
+        case cst.Attribute(value=receiver):
+            return last_name(receiver) in QUIET_RECEIVERS
+        case cst.Name(value=name):
+            return name in QUIET_CALLS
+    return False
+
+
+# --- functions and classes of the project -----------------------------------------------------------------------------------
+
+
+def function(run: Evaluator, node: cst.Call, kind: FunctionType, args: Arguments, state: State) -> list[Outcome]:
+    """A function of the project is called: its summary says what it does."""
+    definition = kind.scope.node
+    if isinstance(definition, cst.Lambda):
+        return unknown(run, node, args, state)
+    assert isinstance(definition, cst.FunctionDef)
+    for _, value in args:
+        if isinstance(value, Pending):
+            state = next(iter(run.settle(value, state)), (state, None))[0]
+    given = assign_arguments(definition, kind, args)
+    if given is None:
+        return unknown(run, node, args, state)
+    if is_generator(definition):
+        kept = tuple(s for value in given.values() for s in sites_in(value))
+        run.fail(state, node, Cause.ERROR)
+        return [(state, Holder(kept) if kept else None)]
+    with_sessions = {name: v for name, v in given.items() if isinstance(v, Held)}
+    others = [s for name, v in given.items() if name not in with_sessions for s in sites_in(v)]
+    summary = run.summaries.of(kind, frozenset(with_sessions))
+    failing, after = state, state
+    for name, value in with_sessions.items():
+        failing = summary.effect(name).on_error(failing, value.site, node)
+        after = summary.effect(name).on_return(run, after, value.site, node)
+    failing, after = escape(failing, others), escape(after, others)
+    poisoned = any(session.failed is node for _, session in failing.sessions)
+    if summary.may_raise:
+        if poisoned:
+            run.fail(failing, node, Cause.DATABASE)
+            for site, session in failing.sessions:
+                failing = failing.update(site, failed=None) if session.failed is node else failing
+        run.fail(failing, node, Cause.ERROR)
+    if not summary.returns:
+        return []
+    if summary.gives_new is not None:
+        after, site = run.acquire(after, node, summary.gives_new)
+        return [(after, Held(site))]
+    if summary.gives_back in with_sessions:
+        return [(after, with_sessions[summary.gives_back])]
+    result = run.types.result(kind)
+    if isinstance(result, AwaitableType):
+        result = result.result
+    if isinstance(result, SessionType):
+        after, held = run.borrow(after, f"{id(node)}", node, result.flavor)
+        return [(after, held)]
+    if not isinstance(result, NoneType) and len(with_sessions) == 1 and summary.gives_derived:
+        (value,) = with_sessions.values()
+        return [(after, Derived(value.site, Form.INSTANCE, nullable=summary.gives_none))]
+    return [(after, None)]
+
+
+def construct(run: Evaluator, node: cst.Call, cls: ClassType, args: Arguments, state: State) -> list[Outcome]:
+    """An object of a project class is made; it may keep the sessions it is given."""
+    sites = tuple(s for _, value in args for s in sites_in(value))
+    method = run.types.method(cls, "__init__")
+    if method is None:
+        run.fail(state, node, Cause.ERROR)
+        return [(state, Holder(sites, InstanceType(cls)) if sites else None)]
+    outside = any(isinstance(base, External) and "." in base.name for base in run.types.ancestry(cls.scope))
+    if outside and sites:
+        return unknown(run, node, args, state)
+    kept = escape(state, ())
+    definition = method.scope.function
+    given = assign_arguments(definition, FunctionType(method.scope, InstanceType(cls)), args) if definition else None
+    if given is None:
+        return unknown(run, node, args, state)
+    held = {name: value for name, value in given.items() if isinstance(value, Held)}
+    summary = run.summaries.of(method, frozenset(held))
+    for name, value in held.items():
+        effect = summary.effect(name)
+        kept = replace(effect, escapes=effect.escapes and not effect.stored_on_self).on_return(
+            run, kept, value.site, node
+        )
+    if summary.may_raise:
+        run.fail(kept, node, Cause.ERROR)
+    return [(kept, Holder(sites, InstanceType(cls)) if sites else None)]
+
+
+def assign_arguments(node: cst.FunctionDef, kind: FunctionType, args: Arguments) -> dict[str, Value] | None:
+    """The arguments by parameter name; None when that can't be told (`*args` in the call, too many)."""
+    names = [p.name.value for p in parameters(node) if not p.star]
+    if kind.owner is not None and names:
+        names = names[1:]
+    params = node.params
+    star = params.star_arg.name.value if isinstance(params.star_arg, cst.Param) else None
+    double = params.star_kwarg.name.value if params.star_kwarg is not None else None
+    given: dict[str, Value] = {}
+    position = 0
+    for arg, value in args:
+        if arg.star:
+            return None
+        if arg.keyword is not None:
+            name = arg.keyword.value
+            if name not in names:
+                if double is None:
+                    return None
+                name = double
+        else:
+            if position < len(names):
+                name = names[position]
+            elif star is not None:
+                name = star
+            else:
+                return None
+            position += 1
+        if name in (star, double):
+            value = Items((given.get(name), value))
+        given[name] = value
+    return given

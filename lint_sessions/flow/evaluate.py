@@ -1,0 +1,592 @@
+"""Evaluating one expression in one state: the states it can end in with its value, and those in which it fails."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+import libcst as cst
+
+from lint_sessions.flow.operations import ENDING, NEVER_RETURN, catches
+from lint_sessions.flow.state import (
+    Bound,
+    Cause,
+    Derived,
+    Form,
+    Held,
+    Holder,
+    Items,
+    Manager,
+    Pending,
+    Phase,
+    Raised,
+    Session,
+    Site,
+    State,
+    Truth,
+    Value,
+    escape,
+    sites_in,
+)
+from lint_sessions.project.names import children, dotted, walk
+from lint_sessions.project.scopes import Scope
+from lint_sessions.project.sessions import Types
+from lint_sessions.project.types import (
+    ClassType,
+    ConnectionType,
+    External,
+    Flavor,
+    FunctionType,
+    InstanceType,
+    ManagerType,
+    SessionType,
+    Type,
+)
+
+if TYPE_CHECKING:
+    from lint_sessions.flow.summaries import Summary
+
+Outcome = tuple[State, Value]
+
+
+class Summaries(Protocol):
+    """What a call of a project function does, as `flow.summaries` finds it."""
+
+    def of(self, function: FunctionType, given: frozenset[str]) -> Summary: ...
+
+    def closes(self, kind: Type | None, names: Sequence[str]) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Poisoned:
+    """A session that is used after a failed flush or commit which somebody caught without rolling back."""
+
+    site: Site
+    handler: cst.CSTNode
+    failed: cst.CSTNode
+    use: cst.CSTNode
+    state: State
+
+
+class Evaluator(ABC):
+    """Evaluates the expressions of one function; `failures` and `poisoned` collect what happens on the way."""
+
+    def __init__(
+        self, types: Types, summaries: Summaries, scope: Scope, is_fixture: bool, releases_scoped: bool
+    ) -> None:
+        self.types = types
+        self.summaries = summaries
+        self.scope = scope
+        self.is_fixture = is_fixture
+        self.releases_scoped = releases_scoped
+        self.failures: list[State] = []
+        self.poisoned: list[Poisoned] = []
+
+    # --- helpers ------------------------------------------------------------------------------------------------------
+
+    def fail(self, state: State, node: cst.CSTNode, cause: Cause) -> None:
+        """Record that `node` may raise in `state`."""
+        self.failures.append(state.raise_(Raised(cause, node=node)))
+
+    def infer(self, node: cst.BaseExpression) -> Type | None:
+        return self.types.infer(node, self.scope)
+
+    def each(self, nodes: Sequence[cst.BaseExpression], state: State) -> list[tuple[State, list[Value]]]:
+        """Evaluate several expressions one after the other."""
+        outcomes: list[tuple[State, list[Value]]] = [(state, [])]
+        for node in nodes:
+            outcomes = [
+                (after, [*values, value]) for before, values in outcomes for after, value in self.eval(node, before)
+            ]
+        return outcomes
+
+    def acquire(self, state: State, node: cst.CSTNode, flavor: Flavor) -> tuple[State, Site]:
+        """A new session that this function owes to close, made by the call `node`."""
+        site = Site(f"{id(node)}", node=node, flavor=flavor)
+        older = replace(site, turn=1)
+        if state.session(site) is not None:
+            state = state.rename(site, older)
+        owned = not flavor.on_connection and (not flavor.is_scoped or self.releases_scoped)
+        return state.put(site, Session(owned=owned)).note(node, "acquired"), site
+
+    def borrow(self, state: State, key: str, node: cst.CSTNode, flavor: Flavor) -> tuple[State, Held]:
+        """A session that somebody else owns."""
+        site = Site(key, node=node, flavor=flavor, acquired=False)
+        if state.session(site) is None:
+            state = state.put(site, Session(owned=False))
+        return state, Held(site)
+
+    def activate(self, state: State, site: Site, node: cst.CSTNode) -> State:
+        """The session runs a statement: a connection is checked out."""
+        session = state.session(site)
+        if session is None:
+            return state
+        if session.failed is not None and session.swallowed is not None:
+            self.poisoned.append(Poisoned(site, session.swallowed, session.failed, node, state))
+            state = state.update(site, failed=None, swallowed=None)
+        if session.first is None:
+            state = state.update(site, first=True)
+        if session.phase is not Phase.ACTIVE:
+            state = state.update(site, phase=Phase.ACTIVE, used=True).note(node, "used")
+        return state
+
+    # --- calls: in `calls.Run` ----------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def call(self, node: cst.Call, state: State) -> list[Outcome]:
+        """The ways in which a call can end well."""
+
+    @abstractmethod
+    def settle(self, value: Value, state: State) -> list[Outcome]:
+        """A coroutine is awaited, or handed to whoever awaits it."""
+
+    # --- expressions --------------------------------------------------------------------------------------------------
+
+    def eval(self, node: cst.BaseExpression, state: State) -> list[Outcome]:
+        """The ways in which evaluating `node` can end well."""
+        match node:
+            case cst.Name():
+                return [self.name(node, state)]
+            case cst.Attribute():
+                return [
+                    out for before, base in self.eval(node.value, state) for out in self.attribute(node, base, before)
+                ]
+            case cst.Call():
+                return self.call(node, state)
+            case cst.Await():
+                return self.await_(node, state)
+            case cst.Yield():
+                return self.yield_(node, state)
+            case cst.BooleanOperation():
+                return self.boolean(node, state)
+            case cst.UnaryOperation(operator=cst.Not()) | cst.Comparison():
+                true, false = self.decide(node, state)
+                both = [s for s in true if s in false]
+                known = [(s, Truth.TRUE) for s in true if s not in both] + [
+                    (s, Truth.FALSE) for s in false if s not in both
+                ]
+                return [*known, *((s, None) for s in both)]
+            case cst.IfExp(test=test, body=body, orelse=orelse):
+                true, false = self.decide(test, state)
+                return [o for s in true for o in self.eval(body, s)] + [o for s in false for o in self.eval(orelse, s)]
+            case cst.NamedExpr(target=target, value=value):
+                return [(self.assign(target, v, s), v) for s, v in self.eval(value, state)]
+            case cst.Tuple(elements=elements):
+                return [(s, Items(tuple(values))) for s, values in self.each([e.value for e in elements], state)]
+            case cst.Subscript():
+                return self.subscript(node, state)
+            case cst.Lambda() | cst.GeneratorExp():
+                return [self.closure(node, state)]
+            case cst.ListComp() | cst.SetComp() | cst.DictComp():
+                return self.comprehension(node, state)
+            case cst.Integer() | cst.Float() | cst.SimpleString():
+                return [(state, None)]
+        return self.parts(node, state)
+
+    def parts(self, node: cst.CSTNode, state: State) -> list[Outcome]:
+        """Anything else: its parts in order; a container keeps the sessions that are put into it."""
+        states: list[tuple[State, tuple[Site, ...]]] = [(state, ())]
+        for part in children(node):
+            following: list[tuple[State, tuple[Site, ...]]] = []
+            for before, sites in states:
+                ends = self.eval(part, before) if isinstance(part, cst.BaseExpression) else self.parts(part, before)
+                following += [(after, (*sites, *sites_in(value))) for after, value in ends]
+            states = following
+        return [(after, Holder(sites) if sites else None) for after, sites in states]
+
+    def name(self, node: cst.Name, state: State) -> Outcome:
+        constant = {"None": Truth.NONE, "True": Truth.TRUE, "False": Truth.FALSE}.get(node.value)
+        if constant is not None:
+            return state, constant
+        if state.knows(node.value):
+            return state, state.value(node.value)
+        return self.outer(node, state)
+
+    def outer(self, node: cst.BaseExpression, state: State) -> Outcome:
+        """A session that a name outside the function, or an attribute, leads to."""
+        name = dotted(node)
+        if name is None:
+            return state, None
+        if isinstance(node, cst.Name):
+            found = self.scope.lookup(node.value)
+            if found is not None and found[0] is self.scope:
+                return state, None
+        kind = self.infer(node)
+        if isinstance(kind, SessionType):
+            return self.borrow(state, name, node, kind.flavor)
+        return state, None
+
+    def attribute(self, node: cst.Attribute, base: Value, state: State) -> list[Outcome]:
+        attr = node.attr.value
+        match base:
+            case Held():
+                if attr in ("sync_session", "async_session"):
+                    return [(state, base)]
+                return [(state, Bound(base, attr))]
+            case Derived(site=site, form=Form.INSTANCE):
+                if base.nullable:
+                    self.fail(state, node, Cause.LOOKUP)
+                session = state.session(site)
+                if session is not None and session.phase is Phase.ENDED and site.flavor.expires:
+                    state = self.activate(state, site, node)
+                    self.fail(state, node, Cause.DATABASE)
+                return [(state, Bound(replace(base, nullable=False), attr))]
+            case Derived():
+                return [(state, Bound(base, attr))]
+            case Manager():
+                return [(state, Bound(base, attr))]
+            case Holder(sites=sites, kind=kind):
+                if kind is not None and isinstance(self.types.attribute(kind, attr), SessionType) and len(sites) == 1:
+                    return [(state, Held(sites[0]))]
+                return [(state, Bound(base, attr))]
+        name = dotted(node)
+        if name is not None and state.knows(name):
+            return [(state, state.value(name))]
+        return [self.outer(node, state)]
+
+    def await_(self, node: cst.Await, state: State) -> list[Outcome]:
+        ends: list[Outcome] = []
+        for before, value in self.eval(node.expression, state):
+            after = self.settle(value, before)
+            if not (isinstance(value, Pending) and value.name in ENDING):
+                for cancelled, _ in [(before, None), *after]:
+                    self.cancel(cancelled, node)
+            ends += after
+        return ends
+
+    def cancel(self, state: State, node: cst.CSTNode) -> None:
+        """The task may be cancelled here; only worth a path where something would be lost."""
+        if any(s.owned and s.phase is Phase.ACTIVE for _, s in state.sessions):
+            self.fail(state, node, Cause.EXIT)
+
+    def yield_(self, node: cst.Yield, state: State) -> list[Outcome]:
+        if isinstance(node.value, cst.From):
+            return [(after, None) for after, _ in self.eval(node.value.item, state)]
+        values = self.eval(node.value, state) if node.value is not None else [(state, None)]
+        ends: list[Outcome] = []
+        for after, value in values:
+            lent = [s for s in sites_in(value) if (session := after.session(s)) is not None and session.owned]
+            for site in lent:
+                after = after.update(site, lent=True, phase=Phase.ACTIVE, used=True)
+            if lent:
+                after = after.note(node, "yielded")
+                if not self.is_fixture:
+                    self.fail(after, node, Cause.ERROR)
+                    self.fail(after, node, Cause.EXIT)
+            ends.append((after, None))
+        return ends
+
+    def boolean(self, node: cst.BooleanOperation, state: State) -> list[Outcome]:
+        """`a or b` and `a and b` as values."""
+        stops_on_true = isinstance(node.operator, cst.Or)
+        ends: list[Outcome] = []
+        for before, value in self.eval(node.left, state):
+            truth = truth_of(value)
+            if isinstance(node.left, cst.Name) and truth is None:
+                true, false = self.refine(node.left, before)
+                stopped, going = (true, false) if stops_on_true else (false, true)
+                ends += [(s, value) for s in stopped]
+                ends += [o for s in going for o in self.eval(node.right, s)]
+                continue
+            if truth is not (not stops_on_true):
+                ends.append((before, value))
+            if truth is not stops_on_true:
+                ends += self.eval(node.right, before)
+        return ends
+
+    def subscript(self, node: cst.Subscript, state: State) -> list[Outcome]:
+        ends: list[Outcome] = []
+        for before, base in self.eval(node.value, state):
+            for after, _ in self.parts_of(node.slice, before):
+                match base:
+                    case Items(items=items):
+                        index = _constant_index(node)
+                        ends.append((after, items[index] if index is not None and index < len(items) else None))
+                        continue
+                    case Derived(site=site, form=form):
+                        self.fail(after, node, Cause.LOOKUP)
+                        ends.append((after, Derived(site, Form.INSTANCE if form is Form.RESULT else form)))
+                        continue
+                    case Holder(sites=(site,), kind=None):
+                        ends.append((after, Held(site)))
+                        continue
+                if not isinstance(self.infer(node.value), External):
+                    self.fail(after, node, Cause.LOOKUP)
+                ends.append((after, None))
+        return ends
+
+    def parts_of(self, nodes: Sequence[cst.CSTNode], state: State) -> list[Outcome]:
+        states = [state]
+        for node in nodes:
+            states = [after for before in states for after, _ in self.parts(node, before)]
+        return [(s, None) for s in states]
+
+    def closure(self, node: cst.CSTNode, state: State) -> Outcome:
+        """A lambda, generator or nested function keeps the sessions that it names."""
+        names = {n.value for n in walk(node) if isinstance(n, cst.Name)}
+        held = tuple(site for name, value in state.names if name in names for site in sites_in(value))
+        return state, Holder(held) if held else None
+
+    def comprehension(self, node: cst.BaseComp, state: State) -> list[Outcome]:
+        """One turn stands for all: what a comprehension does to a session it does on the first."""
+        return [(after, None) for before in self.comp_for(node.for_in, state) for after, _ in self.turn(node, before)]
+
+    def turn(self, node: cst.BaseComp, state: State) -> list[Outcome]:
+        if isinstance(node, cst.DictComp):
+            return [(s, None) for s, _ in self.each([node.key, node.value], state)]
+        assert isinstance(node, cst.BaseSimpleComp)
+        return self.eval(node.elt, state)
+
+    def comp_for(self, node: cst.CompFor, state: State) -> list[State]:
+        states: list[State] = []
+        for before, value in self.eval(node.iter, state):
+            turned = self.assign(node.target, self.item(value, before, node)[1], self.item(value, before, node)[0])
+            for condition in node.ifs:
+                turned = next(iter(self.eval(condition.test, turned)), (turned, None))[0]
+            states += [turned] if node.inner_for_in is None else self.comp_for(node.inner_for_in, turned)
+        return states
+
+    def item(self, value: Value, state: State, node: cst.CSTNode) -> Outcome:
+        """What iterating over a value gives, and does."""
+        match value:
+            case Derived(site=site, form=Form.QUERY):
+                state = self.activate(state, site, node)
+                self.fail(state, node, Cause.DATABASE)
+                return state, Derived(site, Form.INSTANCE)
+            case Derived(site=site):
+                return state, Derived(site, Form.INSTANCE)
+            case Holder(sites=(site,), kind=None):
+                return state, Held(site)
+        return state, None
+
+    # --- conditions ---------------------------------------------------------------------------------------------------
+
+    def decide(self, node: cst.BaseExpression, state: State) -> tuple[list[State], list[State]]:
+        """The states in which a condition is true, and those in which it is false."""
+        match node:
+            case cst.UnaryOperation(operator=cst.Not(), expression=inner):
+                true, false = self.decide(inner, state)
+                return false, true
+            case cst.BooleanOperation(left=left, operator=operator, right=right):
+                first_true, first_false = self.decide(left, state)
+                if isinstance(operator, cst.And):
+                    pairs = [self.decide(right, s) for s in first_true]
+                    return [s for t, _ in pairs for s in t], first_false + [s for _, f in pairs for s in f]
+                pairs = [self.decide(right, s) for s in first_false]
+                return first_true + [s for t, _ in pairs for s in t], [s for _, f in pairs for s in f]
+            case cst.Comparison(
+                left=subject, comparisons=[cst.ComparisonTarget(operator=operator, comparator=cst.Name(value="None"))]
+            ) if isinstance(operator, (cst.Is, cst.IsNot, cst.Equal, cst.NotEqual)):
+                none, some = self.is_none(subject, state)
+                return (none, some) if isinstance(operator, (cst.Is, cst.Equal)) else (some, none)
+            case cst.Name():
+                after, value = self.name(node, state)
+                truth = truth_of(value)
+                if truth is None:
+                    return self.refine(node, after)
+                return ([after], []) if truth else ([], [after])
+        true_states: list[State] = []
+        false_states: list[State] = []
+        ends = self.parts(node, state) if isinstance(node, cst.Comparison) else self.eval(node, state)
+        for after, value in ends:
+            truth = truth_of(value)
+            if truth is not False:
+                true_states.append(after)
+            if truth is not True:
+                false_states.append(after)
+        return true_states, false_states
+
+    def is_none(self, node: cst.BaseExpression, state: State) -> tuple[list[State], list[State]]:
+        none: list[State] = []
+        some: list[State] = []
+        for after, value in self.eval(node, state):
+            name = node.target if isinstance(node, cst.NamedExpr) else node
+            match value:
+                case Truth.NONE:
+                    none.append(after)
+                case Truth.TRUE | Truth.FALSE | Truth.SOME | Held() | Holder() | Items() | Manager():
+                    some.append(after)
+                case Derived(nullable=True):
+                    none.append(self.learn(name, Truth.NONE, after))
+                    some.append(self.learn(name, replace(value, nullable=False), after))
+                case Derived() | Bound() | Pending():
+                    some.append(after)
+                case _:
+                    none.append(self.learn(name, Truth.NONE, after))
+                    some.append(self.learn(name, Truth.SOME, after))
+        return none, some
+
+    def refine(self, node: cst.Name, state: State) -> tuple[list[State], list[State]]:
+        value = state.value(node.value)
+        if isinstance(value, Derived):
+            return [state.bind(node.value, replace(value, nullable=False))], [self.learn(node, Truth.NONE, state)]
+        return [self.learn(node, Truth.TRUE, state)], [self.learn(node, Truth.FALSY, state)]
+
+    interesting: frozenset[str] = frozenset()
+    """Names whose truth is worth remembering: tested more than once, or set beside an acquisition."""
+
+    def learn(self, node: cst.CSTNode, value: Value, state: State) -> State:
+        if isinstance(node, cst.Name) and (node.value in self.interesting or state.knows(node.value)):
+            return state.bind(node.value, value)
+        return state
+
+    # --- assignment ---------------------------------------------------------------------------------------------------
+
+    def assign(self, target: cst.CSTNode, value: Value, state: State) -> State:
+        match target:
+            case cst.Name(value=name):
+                if name in self.scope.outer_names or self.scope.is_module:
+                    state = escape(state, sites_in(value))
+                if isinstance(value, Truth) and name not in self.interesting:
+                    value = None
+                return state.bind(name, value)
+            case cst.Tuple(elements=elements) | cst.List(elements=elements):
+                items = value.items if isinstance(value, Items) and len(value.items) == len(elements) else None
+                if items is None:
+                    state = escape(state, sites_in(value))
+                for i, element in enumerate(elements):
+                    state = self.assign(element.value, items[i] if items is not None else None, state)
+                return state
+            case cst.Attribute() | cst.Subscript() | cst.StarredElement():
+                return escape(state, sites_in(value))
+        return state
+
+    # --- entering and leaving context managers --------------------------------------------------------------------------
+
+    def enter(self, item: cst.WithItem, state: State) -> list[State]:
+        ends: list[State] = []
+        for after, value in self.eval(item.item, state):
+            manager: Manager | Holder | None = None
+            entered: Value = None
+            match value:
+                case Held(site=site):
+                    manager = Manager(site, value, closes=True)
+                    entered = value
+                case Manager():
+                    manager, entered = value, value.entered
+                case Holder():
+                    manager, entered = value, value
+                case _:
+                    kind = self.types.entered(self.infer(item.item))
+                    if isinstance(kind, SessionType):
+                        after, entered = self.borrow(after, f"{id(item)}", item, kind.flavor)
+                        manager = Manager(entered.site, entered, closes=True)
+                    elif isinstance(self.infer(item.item), (ManagerType, InstanceType, ConnectionType)):
+                        self.fail(after, item, Cause.ERROR)
+            if manager is not None:
+                after = after.wait(item, manager)
+            if item.asname is not None:
+                after = self.assign(item.asname.name, entered, after)
+            ends.append(after)
+        return ends
+
+    def leave(self, item: cst.WithItem, state: State) -> list[State]:
+        manager = state.waits(item)
+        state = state.unwait(item)
+        match manager:
+            case Manager(site=site):
+                session = state.session(site)
+                if session is None:
+                    return [state]
+                if manager.commits:
+                    if session.failed is not None and session.swallowed is not None and not manager.savepoint:
+                        self.poisoned.append(Poisoned(site, session.swallowed, session.failed, item, state))
+                    ended = _closed(state, site) if manager.closes else _rolled_back(state, site)
+                    if session.phase is Phase.ACTIVE or session.pending:
+                        self.fail(ended, item, Cause.DATABASE)
+                    if manager.savepoint:
+                        return [state]
+                    return [ended]
+                return [_closed(state, site) if manager.closes else state]
+            case Holder(sites=sites, kind=kind):
+                return [self.leave_holder(state, sites, kind)]
+        return [state]
+
+    def leave_error(self, item: cst.WithItem, state: State) -> tuple[list[State], list[State]]:
+        """The states in which the exception in flight is suppressed, and those in which it goes on."""
+        manager = state.waits(item)
+        state = state.unwait(item)
+        match manager:
+            case Manager(site=site, closes=True):
+                return [], [_closed(state, site)]
+            case Manager(site=site):
+                return [], [state.update(site, failed=None) if manager.savepoint else _rolled_back(state, site)]
+            case Holder(sites=sites, kind=kind):
+                return [], [self.leave_holder(state, sites, kind)]
+        call = item.item
+        if isinstance(call, cst.Call) and isinstance(kind := self.infer(call.func), External):
+            if kind.name in ("contextlib.suppress", "suppress"):
+                verdicts = [self.takes(arg.value, state.raised) for arg in call.args]
+                caught = [swallow(state, item)] if any(v is not False for v in verdicts) else []
+                return caught, [] if any(v is True for v in verdicts) else [state]
+        return [], [state]
+
+    def leave_holder(self, state: State, sites: tuple[Site, ...], kind: Type | None) -> State:
+        if kind is None or self.summaries.closes(kind, ("__exit__", "__aexit__")):
+            for site in sites:
+                state = _closed(state, site)
+        return state
+
+    # --- exceptions ---------------------------------------------------------------------------------------------------
+
+    def takes(self, handler: cst.BaseExpression, raised: Raised | None) -> bool | None:
+        """Whether an except clause for `handler` takes an exception; None: it may."""
+        if raised is None:
+            return None
+        classes = [e.value for e in handler.elements] if isinstance(handler, cst.Tuple) else [handler]
+        verdicts = [catches(name, raised) if (name := self.exception(c)) is not None else None for c in classes]
+        if True in verdicts:
+            return True
+        return None if None in verdicts else False
+
+    def exception(self, node: cst.BaseExpression) -> str | None:
+        """The dotted name of the exception class that an expression names or makes."""
+        kind = self.infer(node.func if isinstance(node, cst.Call) else node)
+        match kind:
+            case External(name=name):
+                return name
+            case ClassType(scope=scope):
+                return f"project.{scope.qualified_name}"
+        return None
+
+    def never_returns(self, kind: Type | None) -> bool:
+        return isinstance(kind, External) and kind.name in NEVER_RETURN
+
+
+def _closed(state: State, site: Site) -> State:
+    return state.update(site, phase=Phase.CLOSED, owned=False, failed=None, swallowed=None, pending=False)
+
+
+def _rolled_back(state: State, site: Site) -> State:
+    return state.update(site, phase=Phase.ENDED, failed=None, swallowed=None, pending=False)
+
+
+def swallow(state: State, handler: cst.CSTNode) -> State:
+    """The exception in flight is taken by `handler`."""
+    for site, session in state.sessions:
+        if session.failed is not None and session.swallowed is None:
+            state = state.update(site, swallowed=handler)
+    return state.settle()
+
+
+def truth_of(value: Value) -> bool | None:
+    """Whether a value counts as true; None when that is not known."""
+    match value:
+        case Truth.NONE | Truth.FALSE | Truth.FALSY:
+            return False
+        case Truth.TRUE | Held() | Manager() | Pending():
+            return True
+        case Items(items=items):
+            return bool(items)
+        case Holder(kind=kind) if kind is not None:
+            return True
+    return None
+
+
+def _constant_index(node: cst.Subscript) -> int | None:
+    match node.slice:
+        case [cst.SubscriptElement(slice=cst.Index(value=cst.Integer(value=text)))]:
+            return int(text, 0)
+    return None

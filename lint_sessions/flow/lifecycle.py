@@ -1,0 +1,393 @@
+"""Every run of one function, abstractly: which sessions it leaks, poisons, closes or hands on, and by which path.
+
+The states of `state` are pushed along the edges of `graph` until nothing new appears; equal states are explored once,
+in order of distance, so that the first path to a state is a shortest one. The exploration is bounded and says so when
+it gives up.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+import libcst as cst
+
+from lint_sessions.flow.calls import Run
+from lint_sessions.flow.evaluate import Evaluator, Poisoned, Summaries, swallow
+from lint_sessions.flow.graph import Action, BasicBlock, Graph, Step, build
+from lint_sessions.flow.state import (
+    Cause,
+    Derived,
+    Form,
+    Held,
+    Holder,
+    Phase,
+    Raised,
+    Session,
+    Site,
+    State,
+    Trail,
+    Truth,
+    Value,
+    escape,
+    sites_in,
+)
+from lint_sessions.project.names import parameters, walk_scope
+from lint_sessions.project.scopes import Scope, has_decorator
+from lint_sessions.project.sessions import Types
+from lint_sessions.project.types import Flavor, GeneratorType, SessionType
+
+MAX_STATES = 4_000
+"""States explored in one function before the analysis gives up on it."""
+
+
+class Exit(Enum):
+    """How a session is lost."""
+
+    END = "the function ends"
+    RETURN = "a return statement leaves"
+    RAISE = "a raise statement leaves"
+    DATABASE = "a statement of the database fails"
+    ERROR = "a call fails"
+    LOOKUP = "an attribute is read on None, or a key is missing"
+    CANCEL = "the task is cancelled"
+    OVERWRITTEN = "nothing leads to the session any more"
+
+    @property
+    def rank(self) -> int:
+        """How readily a reader believes the path; lowest first."""
+        order = [
+            Exit.END,
+            Exit.OVERWRITTEN,
+            Exit.RETURN,
+            Exit.RAISE,
+            Exit.DATABASE,
+            Exit.ERROR,
+            Exit.LOOKUP,
+            Exit.CANCEL,
+        ]
+        return order.index(self)
+
+
+@dataclass(frozen=True)
+class Leak:
+    """A session with an open transaction that a path leaves neither closed nor handed to an owner."""
+
+    site: Site
+    exit: Exit
+    node: cst.CSTNode | None
+    """What fails or leaves."""
+    lent: bool
+    """The path goes through a yield of the session."""
+    trail: Trail | None
+
+
+@dataclass
+class Lifecycle:
+    """What the runs of one function do."""
+
+    leaks: list[Leak] = field(default_factory=list)
+    poisoned: list[Poisoned] = field(default_factory=list)
+    returned: list[tuple[State, Value]] = field(default_factory=list)
+    """The states at the normal exit, each with the value that is returned."""
+    raised: list[State] = field(default_factory=list)
+    gave_up: bool = False
+
+    def leak_of(self, site: Site, *, lent: bool) -> Leak | None:
+        """The most telling leak of a session."""
+        found = [leak for leak in self.leaks if leak.site.key == site.key and leak.lent is lent]
+        return min(found, key=lambda leak: leak.exit.rank, default=None)
+
+
+def follow(types: Types, summaries: Summaries, scope: Scope, given: frozenset[str] | None = None) -> Lifecycle:
+    """Run a function from its entry; `given` names the parameters that are known to be sessions, None: by their types."""
+    node = scope.function
+    assert node is not None
+    graph = build(node.body.body if isinstance(node.body, cst.BaseSuite) else [node.body])
+    run = Run(types, summaries, scope, has_decorator(node, "fixture"), _releases(node))
+    run.interesting = _interesting(node)
+    return _Exploration(run, graph, _initial(types, scope, node, given)).result
+
+
+class _Exploration:
+    def __init__(self, run: Evaluator, graph: Graph, states: Sequence[State]) -> None:
+        self.run = run
+        self.graph = graph
+        self.result = Lifecycle()
+        self.seen: dict[int, set[State]] = {}
+        self.queue: deque[tuple[BasicBlock, State]] = deque()
+        self.count = 0
+        for state in states:
+            self.push(graph.entry, state)
+        while self.queue:
+            block, state = self.queue.popleft()
+            self.block(block, state)
+            if self.count > MAX_STATES:
+                self.result = Lifecycle(gave_up=True)
+                return
+        self.result.poisoned = run.poisoned
+
+    def push(self, block: BasicBlock | None, state: State) -> None:
+        if block is None:
+            return
+        seen = self.seen.setdefault(id(block), set())
+        if state not in seen:
+            seen.add(state)
+            self.count += 1
+            self.queue.append((block, state))
+
+    def block(self, block: BasicBlock, state: State) -> None:
+        if block is self.graph.returned:
+            self.leave(state, None)
+            self.result.returned.append((state, state.value("return")))
+            return
+        if block is self.graph.raised:
+            self.leave(state, state.raised)
+            self.result.raised.append(state)
+            return
+        states = [state]
+        otherwise: list[State] = []
+        for step in block.steps:
+            then: list[State] = []
+            otherwise = []
+            for before in states:
+                yes, no = self.step(step, before)
+                then += [self.sweep(s, step.node) for s in yes]
+                otherwise += [self.sweep(s, step.node) for s in no]
+                for failure in self.run.failures:
+                    self.push(block.error, self.sweep(failure, step.node))
+                self.run.failures.clear()
+            states = list(dict.fromkeys(then))
+        for after in states:
+            self.push(block.then, after)
+        for after in otherwise:
+            self.push(block.otherwise, after)
+
+    def leave(self, state: State, raised: Raised | None) -> None:
+        for site, session in state.sessions:
+            if session.owned and session.phase is Phase.ACTIVE:
+                how, node = _exit(raised, state)
+                self.result.leaks.append(Leak(site, how, node, session.lent, state.trail))
+
+    def sweep(self, state: State, node: cst.CSTNode) -> State:
+        """Forget the sessions that nothing leads to; those that are open then are lost for good."""
+        if not state.sessions:
+            return state
+        kept = state.referenced()
+        for site, session in state.sessions:
+            if site in kept or not site.acquired or not session.owned:
+                continue
+            if session.phase is Phase.ACTIVE and state.raised is None:
+                self.result.leaks.append(Leak(site, Exit.OVERWRITTEN, node, session.lent, state.trail))
+                state = state.drop(site)
+            elif session.phase is not Phase.ACTIVE:
+                state = state.drop(site)
+        return state
+
+    # --- steps --------------------------------------------------------------------------------------------------------
+
+    def step(self, step: Step, state: State) -> tuple[list[State], list[State]]:
+        run, node = self.run, step.node
+        match step.action, node:
+            case Action.RUN, _:
+                return self.simple(node, state), []
+            case Action.EVALUATE, cst.BaseExpression():
+                return [s for s, _ in run.eval(node, state)], []
+            case Action.TEST, cst.BaseExpression():
+                return run.decide(node, state)
+            case Action.ITERATE, cst.For():
+                return self.iterate(node, state), []
+            case Action.NEXT, cst.For():
+                return self.next(node, state)
+            case Action.ENTER, cst.WithItem():
+                return run.enter(node, state), []
+            case Action.LEAVE, cst.WithItem():
+                return run.leave(node, state), []
+            case Action.LEAVE_ERROR, cst.WithItem():
+                suppressed, going = run.leave_error(node, state)
+                return suppressed, going
+            case Action.HANDLE, cst.ExceptHandler() | cst.ExceptStarHandler():
+                return self.handle(node, state)
+            case Action.HANDLED, _:
+                return [state.unwait(node)], []
+            case Action.SUSPEND, _:
+                return [state.settle().wait(node, state.raised)], []
+            case Action.RESUME, _:
+                waited = state.waits(node)
+                raised = waited if isinstance(waited, Raised) else state.raised
+                run.failures.append(state.unwait(node).raise_(raised or Raised(Cause.ERROR, node=node)))
+                return [], []
+            case Action.MATCH, cst.MatchCase():
+                return self.match(node, state)
+            case Action.RETURN, cst.Return():
+                return self.return_(node, state), []
+            case Action.RAISE, _:
+                self.raise_(node, step.handler, state)
+                return [], []
+        return [state], []
+
+    def simple(self, node: cst.CSTNode, state: State) -> list[State]:
+        run = self.run
+        match node:
+            case cst.Expr(value=value):
+                return [s for s, _ in run.eval(value, state)]
+            case cst.Assign(targets=targets, value=value):
+                ends = run.eval(value, state)
+                for target in targets:
+                    ends = [(run.assign(target.target, v, s), v) for s, v in ends]
+                return [s for s, _ in ends]
+            case cst.AnnAssign(target=target, value=cst.BaseExpression() as right):
+                return [run.assign(target, v, s) for s, v in run.eval(right, state)]
+            case cst.AugAssign(target=target, value=value):
+                ends = run.eval(value, state)
+                return [run.assign(target, None, escape(s, sites_in(v))) for s, v in ends]
+            case cst.Del(target=target):
+                return [self.delete(target, state)]
+            case cst.FunctionDef() | cst.ClassDef():
+                after, captured = run.closure(node, state)
+                if node.decorators:
+                    after = escape(after, sites_in(captured))
+                return [run.assign(node.name, captured, after)]
+            case cst.Import() | cst.ImportFrom() | cst.Global() | cst.Nonlocal() | cst.Pass() | cst.AnnAssign():
+                return [state]
+        return [s for s, _ in run.parts(node, state)]
+
+    def delete(self, target: cst.CSTNode, state: State) -> State:
+        match target:
+            case cst.Name(value=name):
+                return state.bind(name, None)
+            case cst.Tuple(elements=elements):
+                for element in elements:
+                    state = self.delete(element.value, state)
+        return state
+
+    def iterate(self, node: cst.For, state: State) -> list[State]:
+        ends: list[State] = []
+        for after, value in self.run.eval(node.iter, state):
+            if isinstance(value, Derived) and value.form is Form.QUERY:
+                after, _ = self.run.item(value, after, node)
+                value = Derived(value.site, Form.RESULT)
+            ends.append(after.wait(node, value))
+        return ends
+
+    def next(self, node: cst.For, state: State) -> tuple[list[State], list[State]]:
+        run = self.run
+        if node.asynchronous is not None:
+            run.cancel(state, node)
+        waited = state.waits(node)
+        value = waited if isinstance(waited, (Derived, Holder)) else None
+        after, item = run.item(value, state, node)
+        if item is None:
+            kind = run.infer(node.iter)
+            if isinstance(kind, GeneratorType) and isinstance(kind.yields, SessionType):
+                after, item = run.borrow(after, f"{id(node)}", node, kind.yields.flavor)
+        return [run.assign(node.target, item, after)], [state.unwait(node)]
+
+    def handle(self, node: cst.ExceptHandler | cst.ExceptStarHandler, state: State) -> tuple[list[State], list[State]]:
+        verdict = True if node.type is None else self.run.takes(node.type, state.raised)
+        going = [] if verdict is True else [state]
+        if verdict is False:
+            return [], going
+        inside = swallow(state, node).wait(node, state.raised).note(node, "caught")
+        if node.name is not None:
+            inside = self.run.assign(node.name.name, None, inside)
+        return [inside], going
+
+    def match(self, node: cst.MatchCase, state: State) -> tuple[list[State], list[State]]:
+        inside = state
+        for part in walk_scope(node.pattern):
+            if isinstance(part, (cst.MatchAs, cst.MatchStar)) and part.name is not None:
+                inside = self.run.assign(part.name, None, inside)
+        always = isinstance(node.pattern, cst.MatchAs) and node.pattern.pattern is None and node.guard is None
+        return [inside], [] if always else [state]
+
+    def return_(self, node: cst.Return, state: State) -> list[State]:
+        ends: list[State] = []
+        values = self.run.eval(node.value, state) if node.value is not None else [(state, Truth.NONE)]
+        for before, value in values:
+            for after, _ in self.run.settle(value, before):
+                given: Value = value if value is not Truth.NONE else None
+                if isinstance(given, Held):
+                    after = after.update(given.site, owned=False)
+                else:
+                    after = escape(after, sites_in(given))
+                ends.append(after.bind("return", value).note(node, "returned"))
+        return ends
+
+    def raise_(self, node: cst.CSTNode, handler: cst.CSTNode | None, state: State) -> None:
+        run = self.run
+        if isinstance(node, cst.Raise) and node.exc is not None:
+            for after, _ in run.eval(node.exc, state):
+                run.failures.append(after.raise_(Raised(Cause.ERROR, run.exception(node.exc), node)))
+            return
+        waited = state.waits(handler) if handler is not None else None
+        raised = replace(waited, node=node) if isinstance(waited, Raised) else Raised(Cause.ERROR, node=node)
+        if isinstance(node, cst.Assert):
+            raised = Raised(Cause.ERROR, "AssertionError", node)
+        for site, session in state.sessions:
+            if session.swallowed is handler:
+                state = state.update(site, swallowed=None)
+        run.failures.append(state.raise_(raised))
+
+
+def _exit(raised: Raised | None, state: State) -> tuple[Exit, cst.CSTNode | None]:
+    """How a run ends, and the node that ends it."""
+    if raised is None:
+        trail = state.trail
+        if trail is not None and trail.event == "returned":
+            return Exit.RETURN, trail.node
+        return Exit.END, None
+    if isinstance(raised.node, (cst.Raise, cst.Assert)):
+        return Exit.RAISE, raised.node
+    kinds = {Cause.DATABASE: Exit.DATABASE, Cause.ERROR: Exit.ERROR, Cause.LOOKUP: Exit.LOOKUP, Cause.EXIT: Exit.CANCEL}
+    return kinds[raised.cause], raised.node
+
+
+def _releases(node: cst.FunctionDef) -> bool:
+    """Whether a function closes or removes any session itself: then it means to own what it takes from a registry."""
+    return any(isinstance(n, cst.Attribute) and n.attr.value in ("close", "remove") for n in walk_scope(node))
+
+
+def _interesting(node: cst.FunctionDef) -> frozenset[str]:
+    """Names whose truth is worth remembering: set to a constant, or tested more than once."""
+    tested: Counter[str] = Counter()
+    constant: set[str] = set()
+    for inner in walk_scope(node):
+        match inner:
+            case cst.If(test=test) | cst.IfExp(test=test) | cst.While(test=test) | cst.Assert(test=test):
+                tested.update({n.value for n in walk_scope(test) if isinstance(n, cst.Name)})
+            case cst.BooleanOperation(left=cst.Name(value=name)):
+                tested[name] += 1
+            case cst.Assign(targets=[cst.AssignTarget(target=cst.Name(value=name))], value=value) if _is_truth(value):
+                constant.add(name)
+                tested.update({n.value for n in walk_scope(value) if isinstance(n, cst.Name)})
+    tests = {name for name, count in tested.items() if count > 1}
+    return frozenset(tests | (constant & set(tested)))
+
+
+def _is_truth(node: cst.BaseExpression) -> bool:
+    match node:
+        case cst.Name(value="None" | "True" | "False") | cst.Comparison() | cst.UnaryOperation(operator=cst.Not()):
+            return True
+    return False
+
+
+def _initial(types: Types, scope: Scope, node: cst.FunctionDef, given: frozenset[str] | None) -> list[State]:
+    """The states at the entry: each parameter that is a session is one, and may be None where it says so."""
+    states = [State()]
+    for param in parameters(node):
+        name = param.name.value
+        kind = next((types.binding(b, scope, block) for b, block in scope.bound(name) if b.node is param), None)
+        if given is not None and name in given:
+            flavor = kind.flavor if isinstance(kind, SessionType) else Flavor(expires=None)
+        elif isinstance(kind, SessionType):
+            flavor = kind.flavor
+        else:
+            continue
+        site = Site(f"param:{name}", node=param, flavor=flavor, acquired=False)
+        some = [s.put(site, Session(owned=False)).bind(name, Held(site)) for s in states]
+        optional = given is None and isinstance(param.default, cst.Name) and param.default.value == "None"
+        states = some + [s.bind(name, Truth.NONE) for s in states] if optional else some
+    return states

@@ -1,0 +1,305 @@
+"""The abstract state of one point of one run: what names hold, and how each session stands.
+
+The typestate of a session: *idle* (it holds no connection), *active* (in a transaction, a connection is checked out),
+*ended* (committed or rolled back: no connection, its instances may be expired), *closed*. Beside it: whether this
+function still owes the close, whether the session was lent to whoever drives the generator, and whether a flush or
+commit failed with no rollback since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+import libcst as cst
+
+from lint_sessions.project.types import Flavor, Type
+
+
+class Phase(Enum):
+    IDLE = "idle"
+    ACTIVE = "active"
+    ENDED = "ended"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a session comes from: the call that acquires it, or the parameter or outer name that lends it."""
+
+    key: str
+    turn: int = 0
+    """1 for the session of an earlier turn of a loop through the same call."""
+    node: cst.CSTNode | None = field(default=None, compare=False, repr=False)
+    flavor: Flavor = field(default=Flavor(), compare=False)
+    acquired: bool = field(default=True, compare=False)
+    """False for a session that is somebody else's."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """The typestate of one session."""
+
+    phase: Phase = Phase.IDLE
+    owned: bool = True
+    """This function owes the close."""
+    lent: bool = False
+    """It was yielded and may be in use by whoever drives the generator."""
+    pending: bool = False
+    """Something was added and not flushed."""
+    failed: cst.CSTNode | None = None
+    """The statement whose flush or commit failed, with no rollback since."""
+    swallowed: cst.CSTNode | None = None
+    """The handler that took that failure."""
+    stored: bool = False
+    """It was kept on `self` or given away; in a summary, an effect on the caller."""
+    used: bool = False
+    first: bool | None = None
+    """Whether the first thing done with it needs a sound transaction (True) or ends the transaction (False)."""
+
+
+# --- what a name or an expression can hold ---------------------------------------------------------------------------
+
+
+class Truth(Enum):
+    """What is known of a plain value."""
+
+    NONE = "None"
+    FALSE = "false, and not None"
+    TRUE = "true"
+    SOME = "not None"
+    FALSY = "false or None"
+
+
+@dataclass(frozen=True)
+class Held:
+    """A session."""
+
+    site: Site
+
+
+class Form(Enum):
+    """What something derived from a session is."""
+
+    QUERY = "a query that has not run"
+    RESULT = "a result, or a list of instances"
+    INSTANCE = "an instance, or a plain value"
+
+
+@dataclass(frozen=True)
+class Derived:
+    """Something that works through a session."""
+
+    site: Site
+    form: Form
+    nullable: bool = False
+    """It may be None, so that reading an attribute of it may fail."""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A local object or container that keeps sessions."""
+
+    sites: tuple[Site, ...]
+    kind: Type | None = None
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A method of a session, of something derived from it or of a holder, not called."""
+
+    base: Held | Derived | Holder | Manager
+    name: str
+
+
+@dataclass(frozen=True)
+class Pending:
+    """The coroutine of an AsyncSession's method: it takes effect when awaited."""
+
+    site: Site
+    name: str
+    result: Value
+    node: cst.CSTNode = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Manager:
+    """A context manager over a session: what entering gives and what leaving does."""
+
+    site: Site
+    entered: Value
+    closes: bool
+    commits: bool = False
+    savepoint: bool = False
+
+
+@dataclass(frozen=True)
+class Items:
+    """A tuple, each item on its own."""
+
+    items: tuple[Value, ...]
+
+
+Value = Held | Derived | Holder | Bound | Pending | Manager | Items | Truth | None
+"""None: nothing is known."""
+
+
+def sites_in(value: Value) -> Iterator[Site]:
+    """The sessions that a value gives access to, so that whoever gets the value can close them."""
+    match value:
+        case Held(site=site) | Pending(site=site) | Manager(site=site):
+            yield site
+        case Bound(base=Held(site=site) | Manager(site=site)):
+            yield site
+        case Holder(sites=sites) | Bound(base=Holder(sites=sites)):
+            yield from sites
+        case Items(items=items):
+            for item in items:
+                yield from sites_in(item)
+
+
+def moved(value: Value, old: Site, new: Site) -> Value:
+    """The value with one site renamed."""
+    match value:
+        case Held() | Derived() | Pending() | Manager() if value.site == old:
+            if isinstance(value, Manager):
+                return replace(value, site=new, entered=moved(value.entered, old, new))
+            return replace(value, site=new)
+        case Bound(base=base):
+            inner = moved(base, old, new)
+            return Bound(inner, value.name) if isinstance(inner, (Held, Derived, Holder, Manager)) else None
+        case Holder(sites=sites) if old in sites:
+            return replace(value, sites=tuple(new if s == old else s for s in sites))
+        case Items(items=items):
+            return Items(tuple(moved(item, old, new) for item in items))
+    return value
+
+
+# --- exceptions in flight ---------------------------------------------------------------------------------------------
+
+
+class Cause(Enum):
+    """What kind of exception is in flight."""
+
+    DATABASE = "database"
+    """A SQLAlchemyError."""
+    ERROR = "error"
+    """Some Exception of a call."""
+    LOOKUP = "lookup"
+    """An attribute read on None, a missing key: an Exception that the reader of the code may not expect."""
+    EXIT = "exit"
+    """Cancellation, GeneratorExit, KeyboardInterrupt: no Exception."""
+
+
+@dataclass(frozen=True)
+class Raised:
+    cause: Cause
+    name: str | None = None
+    """The exception class, dotted, where a raise statement tells."""
+    node: cst.CSTNode | None = field(default=None, compare=False, repr=False)
+    """What raises."""
+
+
+# --- the trail --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Trail:
+    """How a state was reached: its last notable step, and the trail before."""
+
+    node: cst.CSTNode
+    event: str
+    before: Trail | None = None
+
+    def steps(self) -> list[tuple[cst.CSTNode, str]]:
+        found: list[tuple[cst.CSTNode, str]] = []
+        trail: Trail | None = self
+        while trail is not None:
+            found.append((trail.node, trail.event))
+            trail = trail.before
+        return found[::-1]
+
+
+@dataclass(frozen=True)
+class State:
+    """One state; equality and hash leave the trail out, so that equal states are explored once."""
+
+    names: tuple[tuple[str, Value], ...] = ()
+    sessions: tuple[tuple[Site, Session], ...] = ()
+    raised: Raised | None = None
+    waiting: tuple[tuple[int, object], ...] = ()
+    """By node: exceptions that wait in a finally or handler, and managers that wait to be left."""
+    trail: Trail | None = field(default=None, compare=False)
+
+    # Each method gives a new state.
+
+    def value(self, name: str) -> Value:
+        return next((v for n, v in self.names if n == name), None)
+
+    def knows(self, name: str) -> bool:
+        return any(n == name for n, _ in self.names)
+
+    def bind(self, name: str, value: Value) -> State:
+        kept = tuple(pair for pair in self.names if pair[0] != name)
+        if value is None:
+            return self if len(kept) == len(self.names) else replace(self, names=kept)
+        return replace(self, names=tuple(sorted([*kept, (name, value)], key=lambda pair: pair[0])))
+
+    def session(self, site: Site) -> Session | None:
+        return next((s for k, s in self.sessions if k == site), None)
+
+    def put(self, site: Site, session: Session) -> State:
+        kept = [pair for pair in self.sessions if pair[0] != site]
+        return replace(self, sessions=tuple(sorted([*kept, (site, session)], key=lambda p: (p[0].key, p[0].turn))))
+
+    def update(self, site: Site, **changes: object) -> State:
+        session = self.session(site)
+        return self if session is None else self.put(site, replace(session, **changes))  # type: ignore[arg-type]
+
+    def drop(self, site: Site) -> State:
+        return replace(self, sessions=tuple(pair for pair in self.sessions if pair[0] != site))
+
+    def rename(self, old: Site, new: Site) -> State:
+        session = self.session(old)
+        if session is None:
+            return self
+        names = tuple((n, moved(v, old, new)) for n, v in self.names)
+        waiting = tuple((k, moved(v, old, new) if isinstance(v, (Held, Manager)) else v) for k, v in self.waiting)
+        return replace(self.drop(old).drop(new).put(new, session), names=names, waiting=waiting)
+
+    def raise_(self, raised: Raised) -> State:
+        return replace(self, raised=raised)
+
+    def settle(self) -> State:
+        return replace(self, raised=None)
+
+    def wait(self, node: cst.CSTNode, what: object) -> State:
+        kept = [pair for pair in self.waiting if pair[0] != id(node)]
+        return replace(self, waiting=tuple(sorted([*kept, (id(node), what)], key=lambda pair: pair[0])))
+
+    def waits(self, node: cst.CSTNode) -> object | None:
+        return next((what for key, what in self.waiting if key == id(node)), None)
+
+    def unwait(self, node: cst.CSTNode) -> State:
+        return replace(self, waiting=tuple(pair for pair in self.waiting if pair[0] != id(node)))
+
+    def note(self, node: cst.CSTNode, event: str) -> State:
+        return replace(self, trail=Trail(node, event, self.trail))
+
+    def referenced(self) -> frozenset[Site]:
+        """The sessions that some name or waiting manager still leads to."""
+        found: set[Site] = set()
+        for _, value in self.names:
+            found.update(sites_in(value))
+        for _, what in self.waiting:
+            if isinstance(what, (Held, Manager, Holder)):
+                found.update(sites_in(what))
+        return frozenset(found)
+
+
+def escape(state: State, sites: Iterable[Site]) -> State:
+    """Hand sessions to somebody this function knows nothing of: it owes them nothing any more."""
+    for site in sites:
+        state = state.update(site, owned=False, stored=True, used=True)
+    return state

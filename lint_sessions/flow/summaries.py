@@ -1,0 +1,257 @@
+"""What calling a function of the project does to the sessions it is given, and whether it makes one: found on demand.
+
+A summary is the function's own lifecycle, seen from outside. Recursion is met with the summary of a function of which
+nothing is known yet; nothing is guessed from names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import libcst as cst
+
+from lint_sessions.flow.evaluate import Evaluator
+from lint_sessions.flow.lifecycle import Lifecycle, follow
+from lint_sessions.flow.state import Derived, Held, Holder, Items, Phase, Session, Site, State, Truth, escape
+from lint_sessions.project.names import is_generator, walk_scope
+from lint_sessions.project.scopes import Scope
+from lint_sessions.project.sessions import Types
+from lint_sessions.project.types import ClassType, Flavor, FunctionType, InstanceType, SessionType, Type
+
+MAX_DEPTH = 8
+"""How many calls deep summaries are followed."""
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What a call does to one session it is given."""
+
+    uses: bool = True
+    closes: bool = False
+    ends: bool = False
+    """It is committed or rolled back when the call returns, with nothing run since."""
+    escapes: bool = False
+    stored_on_self: bool = False
+    poisons: bool = False
+    """When the call fails, a flush or commit may have failed with no rollback."""
+    closes_on_error: bool = False
+    recovers: bool = False
+    """The first thing it does is to roll back or close."""
+
+    def on_return(self, run: Evaluator, state: State, site: Site, node: cst.CSTNode) -> State:
+        if self.recovers:
+            state = state.update(site, failed=None, swallowed=None)
+        if self.uses:
+            state = run.activate(state, site, node)
+        if self.closes:
+            return state.update(site, phase=Phase.CLOSED, owned=False, failed=None, swallowed=None)
+        if self.escapes:
+            return escape(state, [site])
+        if self.ends:
+            return state.update(site, phase=Phase.ENDED, pending=False)
+        return state
+
+    def on_error(self, state: State, site: Site, node: cst.CSTNode) -> State:
+        if self.closes_on_error:
+            return state.update(site, phase=Phase.CLOSED, owned=False, failed=None, swallowed=None)
+        if self.escapes and not self.closes:
+            return escape(state, [site])
+        if self.uses and (session := state.session(site)) is not None and session.phase is not Phase.ACTIVE:
+            state = state.update(site, phase=Phase.ACTIVE, used=True).note(node, "used")
+        if self.poisons:
+            state = state.update(site, failed=node, swallowed=None)
+        return state
+
+
+UNKNOWN_EFFECT = Effect(escapes=True)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A call seen from outside."""
+
+    effects: tuple[tuple[str, Effect], ...] = ()
+    gives_new: Flavor | None = None
+    """It returns a session that the caller owes to close."""
+    gives_back: str | None = None
+    """It returns the session it got as this parameter."""
+    gives_derived: bool = False
+    gives_none: bool = True
+    may_raise: bool = True
+    returns: bool = True
+    """Some run of it returns at all."""
+
+    def effect(self, name: str) -> Effect:
+        return next((effect for key, effect in self.effects if key == name), UNKNOWN_EFFECT)
+
+
+class SummaryTable:
+    """The summaries and lifecycles of one project, each made once."""
+
+    def __init__(self, types: Types) -> None:
+        self.types = types
+        self._lifecycles: dict[int, Lifecycle] = {}
+        self._summaries: dict[tuple[int, frozenset[str]], Summary] = {}
+        self._busy: list[tuple[int, frozenset[str]]] = []
+        self._closers: dict[tuple[Type | None, tuple[str, ...]], bool] = {}
+        self._scopes: list[Scope] = []
+
+    def lifecycle(self, scope: Scope) -> Lifecycle:
+        """The runs of a function whose parameters are what their types say."""
+        if id(scope) not in self._lifecycles:
+            self._scopes.append(scope)
+            self._lifecycles[id(scope)] = follow(self.types, self, scope)
+        return self._lifecycles[id(scope)]
+
+    def of(self, function: FunctionType, given: frozenset[str]) -> Summary:
+        """The summary of a function that gets sessions as the parameters `given`."""
+        key = (id(function.scope), given)
+        if key in self._summaries:
+            return self._summaries[key]
+        if key in self._busy or len(self._busy) >= MAX_DEPTH:
+            return Summary(tuple((name, Effect()) for name in given))
+        self._scopes.append(function.scope)
+        self._busy.append(key)
+        try:
+            summary = self._summarize(function, given)
+        finally:
+            self._busy.pop()
+        self._summaries[key] = summary
+        return summary
+
+    def _summarize(self, function: FunctionType, given: frozenset[str]) -> Summary:
+        node = function.scope.function
+        if node is None or is_generator(node) or _is_stub(node):
+            return Summary(tuple((name, UNKNOWN_EFFECT) for name in given))
+        if not given and not self._may_give_session(function):
+            return Summary()
+        runs = follow(self.types, self, function.scope, given)
+        if runs.gave_up:
+            return Summary(tuple((name, UNKNOWN_EFFECT) for name in given))
+        effects = tuple((name, _effect(name, runs, function.scope)) for name in sorted(given))
+        new, back, derived, none = _returned(runs)
+        return Summary(effects, new, back, derived, none, bool(runs.raised), bool(runs.returned))
+
+    def _may_give_session(self, function: FunctionType) -> bool:
+        """Whether looking inside a call that gets no session can matter."""
+        kind = self.types.result(function)
+        inner = getattr(kind, "result", kind)
+        return isinstance(inner, SessionType) or _only_raises(function.scope)
+
+    def closes(self, kind: Type | None, names: Sequence[str]) -> bool:
+        """Whether a method of an object closes the session the object keeps on `self`."""
+        key = (kind, tuple(names))
+        if key not in self._closers:
+            self._closers[key] = False
+            self._closers[key] = self._closes(kind, names)
+        return self._closers[key]
+
+    def _closes(self, kind: Type | None, names: Sequence[str]) -> bool:
+        if not (isinstance(kind, InstanceType) and isinstance(kind.cls, ClassType)):
+            return kind is not None
+        for name in names:
+            method = self.types.method(kind.cls, name)
+            node = method.scope.function if method is not None else None
+            if method is None or node is None:
+                continue
+            for inner in walk_scope(node):
+                match inner:
+                    case cst.Attribute(
+                        value=cst.Attribute(value=cst.Name(value=own)),
+                        attr=cst.Name(value="close" | "aclose" | "remove"),
+                    ):
+                        if own == method.scope.first_parameter:
+                            return True
+                    case cst.Call(func=cst.Attribute(value=cst.Name(value=own), attr=cst.Name(value=other))):
+                        if own == method.scope.first_parameter and other not in names and self.closes(kind, (other,)):
+                            return True
+                    case cst.Call(
+                        func=cst.Attribute(value=cst.Call(func=cst.Name(value="super")), attr=cst.Name(value=other))
+                    ):
+                        if any(
+                            isinstance(base, Scope)
+                            and base is not kind.cls.scope
+                            and self.closes(InstanceType(ClassType(base)), (other,))
+                            for base in self.types.ancestry(kind.cls.scope)
+                        ):
+                            return True
+        return False
+
+
+def _is_stub(node: cst.FunctionDef) -> bool:
+    """An abstract or protocol method: the real one is elsewhere."""
+    body = node.body.body
+    statements = [s for line in body for s in (line.body if isinstance(line, cst.SimpleStatementLine) else [line])]
+    meaningful = [
+        s
+        for s in statements
+        if not isinstance(s, cst.Pass)
+        and not (
+            isinstance(s, cst.Expr) and isinstance(s.value, (cst.Ellipsis, cst.SimpleString, cst.ConcatenatedString))
+        )
+        and not (
+            isinstance(s, cst.Raise)
+            and "NotImplemented" in str(getattr(s.exc, "value", getattr(getattr(s.exc, "func", None), "value", "")))
+        )
+    ]
+    return not meaningful
+
+
+def _only_raises(scope: Scope) -> bool:
+    """Whether a function has no return and ends in a raise: it may never return."""
+    node = scope.function
+    if node is None or not isinstance(node.body, cst.IndentedBlock) or not node.body.body:
+        return False
+    last = node.body.body[-1]
+    return isinstance(last, cst.SimpleStatementLine) and isinstance(last.body[-1], cst.Raise)
+
+
+def _sessions(runs: list[State], name: str) -> list[Session]:
+    site = Site(f"param:{name}")
+    return [session for state in runs if (session := state.session(site)) is not None]
+
+
+def _effect(name: str, runs: Lifecycle, scope: Scope) -> Effect:
+    ended = _sessions([state for state, _ in runs.returned], name)
+    failed = _sessions(runs.raised, name)
+    every = ended + failed
+    on_self = scope.first_parameter is not None and scope.name == "__init__"
+    return Effect(
+        uses=any(s.used or s.phase is not Phase.IDLE or s.pending for s in every),
+        closes=bool(ended) and all(s.phase is Phase.CLOSED for s in ended),
+        ends=bool(ended) and all(s.phase is Phase.ENDED for s in ended),
+        escapes=any(s.stored for s in every),
+        stored_on_self=on_self,
+        poisons=any(s.failed is not None for s in failed),
+        recovers=bool(every)
+        and all(s.first is False for s in every if s.first is not None)
+        and any(s.first is False for s in every),
+        closes_on_error=bool(failed) and all(s.phase is Phase.CLOSED for s in failed),
+    )
+
+
+def _returned(runs: Lifecycle) -> tuple[Flavor | None, str | None, bool, bool]:
+    new: Flavor | None = None
+    back: str | None = None
+    derived = none = False
+    others = False
+    for state, value in runs.returned:
+        match value:
+            case Held(site=site) if site.acquired:
+                session = state.session(site)
+                if session is None or session.phase is Phase.CLOSED or session.stored or site.flavor.on_connection:
+                    others = True
+                else:
+                    new = site.flavor
+            case Held(site=site) if site.key.startswith("param:"):
+                back = site.key.removeprefix("param:")
+            case Held() | Holder() | Items():
+                others = True
+            case Derived(nullable=nullable):
+                derived, none = True, none or nullable
+            case Truth.NONE | None:
+                none = True
+    if new is not None and (back is not None or others):
+        return None, None, derived, none
+    return new, back if not others else None, derived, none

@@ -1,0 +1,60 @@
+"""Which functions run once and then the process ends: what they leave open, the exit closes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from lint_sessions.project.scopes import Scope
+from lint_sessions.source.document import Block
+
+_GUARD = re.compile(r"\s*if\b[^\n]*__name__[^\n]*__main__")
+_FOR_EVER = re.compile(
+    r"\bwhile\s+(True|1)\b|\b(run_forever|serve_forever|start_consuming|start_polling|run_polling)\b"
+)
+
+
+def runs_once(scope: Scope) -> bool:
+    """Whether a function is called only by the `if __name__ == "__main__"` part of its module, directly or through
+    functions of which the same is true. What loops for ever, or is passed to somebody else, does not run once."""
+    while scope.parent is not None and not scope.parent.is_module:
+        scope = scope.parent
+    if scope.parent is None:
+        return False
+    return scope.name in _once(scope.parent)
+
+
+def _once(module: Scope) -> frozenset[str]:
+    blocks = module.module.blocks
+    guards = [block for block in blocks if block.kind == "statement" and _GUARD.match(_text(block))]
+    functions = {block.name: block for block in blocks if block.kind == "function" and block.name}
+    pending = list(guards)
+    reached: set[str] = set()
+    while pending:
+        text = _text(pending.pop())
+        for name, block in functions.items():
+            if name not in reached and re.search(rf"\b{re.escape(name)}\s*\(", text):
+                reached.add(name)
+                pending.append(block)
+    return frozenset(name for name in reached if _is_contained(name, functions, reached, blocks, guards))
+
+
+def _is_contained(
+    name: str, functions: dict[str, Block], reached: set[str], blocks: Sequence[Block], guards: list[Block]
+) -> bool:
+    if _FOR_EVER.search(_text(functions[name])):
+        return False
+    word = re.compile(rf"\b{re.escape(name)}\b")
+    called = re.compile(rf"\b{re.escape(name)}\b(?!\s*\()")
+    for block in blocks:
+        inside = block in guards or block.name in reached
+        text = _text(block)
+        if block is functions[name]:
+            text = text[text.index(name) + len(name) :] if name in text else text
+        if (not inside and word.search(text)) or (inside and called.search(text)):
+            return False
+    return True
+
+
+def _text(block: Block) -> str:
+    return block.document.text[block.start : block.end]

@@ -1,0 +1,760 @@
+"""What makes sessions, engines and providers: the type of an expression, found on demand across modules.
+
+Where a name comes from decides what it is. The well-known names count only where nothing can be resolved.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Iterator, Sequence
+
+import libcst as cst
+
+from lint_sessions.project.modules import Module, Package, Project
+from lint_sessions.project.names import Binding, Kind, is_generator, walk_scope
+from lint_sessions.project.scopes import Scope, last_name
+from lint_sessions.project.types import (
+    AwaitableType,
+    CallableType,
+    ClassType,
+    ConnectionType,
+    EngineType,
+    External,
+    FactoryType,
+    Flavor,
+    FunctionType,
+    GeneratorType,
+    InstanceType,
+    ManagerType,
+    MethodType,
+    ModuleType,
+    NoneType,
+    SessionType,
+    TupleType,
+    Type,
+    argument,
+    awaited,
+    join,
+)
+from lint_sessions.source.document import Block
+
+SESSION_CLASSES = {
+    **{f"sqlalchemy.{m}.Session": Flavor() for m in ("orm", "orm.session")},
+    **{f"sqlmodel.{m}Session": Flavor() for m in ("", "orm.session.")},
+    **{f"sqlalchemy.ext.asyncio.{m}AsyncSession": Flavor(is_async=True) for m in ("", "session.")},
+    **{f"sqlmodel.ext.asyncio.{m}AsyncSession": Flavor(is_async=True) for m in ("", "session.")},
+}
+SCOPED_CLASSES = {
+    **{f"sqlalchemy.orm.{m}scoped_session": False for m in ("", "scoping.")},
+    **{f"sqlalchemy.ext.asyncio.{m}async_scoped_session": True for m in ("", "scoping.")},
+}
+FACTORY_CLASSES = {
+    **{f"sqlalchemy.orm.{m}sessionmaker": False for m in ("", "session.")},
+    **{f"sqlalchemy.ext.asyncio.{m}async_sessionmaker": True for m in ("", "session.")},
+}
+ENGINE_MAKERS = {
+    **{f"{m}.create_engine": False for m in ("sqlalchemy", "sqlalchemy.engine", "sqlmodel")},
+    **{f"{m}.engine_from_config": False for m in ("sqlalchemy", "sqlalchemy.engine")},
+    **{f"sqlalchemy.ext.asyncio.{m}create_async_engine": True for m in ("", "engine.")},
+}
+ENGINE_CLASSES = {
+    **{
+        f"{m}.Engine": False for m in ("sqlalchemy", "sqlalchemy.engine", "sqlalchemy.engine.base", "sqlalchemy.future")
+    },
+    **{f"sqlalchemy.ext.asyncio.{m}AsyncEngine": True for m in ("", "engine.")},
+}
+CONNECTION_CLASSES = {
+    **{f"{m}.Connection": False for m in ("sqlalchemy", "sqlalchemy.engine", "sqlalchemy.engine.base")},
+    **{f"sqlalchemy.ext.asyncio.{m}AsyncConnection": True for m in ("", "engine.")},
+}
+CONTEXT_DECORATORS = frozenset(["contextlib.contextmanager", "contextlib.asynccontextmanager"])
+WRAPPED_GENERICS = frozenset(
+    f"{m}.{n}"
+    for m in ("typing", "collections.abc", "typing_extensions", "contextlib")
+    for n in ("Generator", "AsyncGenerator", "Iterator", "AsyncIterator", "Iterable", "AsyncIterable")
+)
+MARKERS = frozenset(
+    ["fastapi.Depends", "fastapi.Security", "fastapi.param_functions.Depends", "fastapi.param_functions.Security"]
+    + ["fastapi.params.Depends", "fastapi.params.Security", "litestar.di.Provide", "taskiq.TaskiqDepends"]
+    + ["fast_depends.Depends", "starlite.Provide", "faststream.Depends", "aiogram_dialog.Depends"]
+)
+"""What marks a parameter as provided by a callable."""
+
+FACTORY_NAMES = frozenset(
+    ["SessionLocal", "AsyncSessionLocal", "LocalSession", "SessionFactory", "AsyncSessionFactory", "session_factory"]
+    + ["async_session_factory", "async_session_maker", "async_sessionmaker_factory", "session_maker", "SessionMaker"]
+    + ["AsyncSessionMaker", "local_session", "async_session", "DBSession"]
+)
+"""Names that mean a session factory where the module they come from can't be found."""
+
+PROVIDER_NAMES = frozenset(
+    ["get_db", "get_session", "get_async_session", "get_async_db", "get_db_session", "get_database_session"]
+)
+"""Names that mean a yield provider where the module they come from can't be found."""
+
+
+class Types:
+    """Infers types within one project; every answer is kept."""
+
+    def __init__(self, project: Project, factories: Sequence[str] = (), providers: Sequence[str] = ()) -> None:
+        self.project = project
+        self._factories = FACTORY_NAMES.union(factories)
+        self._providers = PROVIDER_NAMES.union(providers)
+        self._modules: dict[int, Scope] = {}
+        self._known: dict[tuple[int, int], tuple[object, Type | None]] = {}
+        self._busy: set[tuple[int, int]] = set()
+        self._naming: set[tuple[str, int]] = set()
+
+    # --- scopes -------------------------------------------------------------------------------------------------
+
+    def module_scope(self, module: Module) -> Scope:
+        """The scope of a module; always the same one."""
+        return self._modules.setdefault(id(module), Scope(module))
+
+    # --- expressions --------------------------------------------------------------------------------------------
+
+    def infer(self, node: cst.BaseExpression, scope: Scope) -> Type | None:
+        """The type of an expression that stands in `scope`, whatever the path on which it is reached."""
+        key = (id(node), id(scope))
+        if key in self._known:
+            return self._known[key][1]
+        if key in self._busy:
+            return None
+        self._busy.add(key)
+        try:
+            kind = self._infer(node, scope)
+        finally:
+            self._busy.discard(key)
+        self._known[key] = (node, kind)
+        return kind
+
+    def _infer(self, node: cst.BaseExpression, scope: Scope) -> Type | None:
+        match node:
+            case cst.Name(value="None"):
+                return NoneType()
+            case cst.Name(value=name):
+                return self.name(name, scope)
+            case cst.Attribute(value=value, attr=attr):
+                return self.attribute(self.infer(value, scope), attr.value)
+            case cst.Call():
+                return self.call(self.infer(node.func, scope), node, scope)
+            case cst.Await(expression=inner):
+                return awaited(self.infer(inner, scope))
+            case cst.NamedExpr(value=value):
+                return self.infer(value, scope)
+            case cst.IfExp(body=body, orelse=orelse):
+                return join([self.infer(body, scope), self.infer(orelse, scope)])
+            case cst.BooleanOperation(left=left, right=right):
+                return join([self.infer(left, scope), self.infer(right, scope)])
+            case cst.Tuple(elements=elements) if not any(isinstance(e, cst.StarredElement) for e in elements):
+                return TupleType(tuple(self.infer(e.value, scope) for e in elements))
+            case cst.Lambda():
+                return FunctionType(scope.child(node))
+            case cst.Subscript(value=value, slice=[cst.SubscriptElement(slice=cst.Index(value=index))]):
+                return self._subscript(self.infer(value, scope), index)
+        return None
+
+    def _subscript(self, base: Type | None, index: cst.BaseExpression) -> Type | None:
+        if isinstance(base, TupleType) and isinstance(index, cst.Integer):
+            i = int(index.value, 0)
+            return base.items[i] if i < len(base.items) else None
+        if isinstance(base, (External, ClassType)):
+            return base
+        return None
+
+    # --- names --------------------------------------------------------------------------------------------------
+
+    def name(self, name: str, scope: Scope) -> Type | None:
+        """The type of a name as seen from a scope."""
+        found = scope.lookup(name)
+        if found is None:
+            return self._star(name, scope)
+        owner, bound = found
+        key = (name, id(owner))
+        if key in self._naming:
+            return None
+        self._naming.add(key)
+        try:
+            return join([self.binding(binding, owner, block) for binding, block in bound])
+        finally:
+            self._naming.discard(key)
+
+    def binding(self, binding: Binding, scope: Scope, block: Block | None) -> Type | None:
+        """The type that one binding gives its name."""
+        match binding.kind:
+            case Kind.IMPORT:
+                return self._import(binding, scope)
+            case Kind.FUNCTION:
+                if block is not None and block.kind == "function" and not isinstance(binding.node, cst.FunctionDef):
+                    return FunctionType(scope.child_of_block(block))
+                assert isinstance(binding.node, cst.FunctionDef)
+                return FunctionType(scope.child(binding.node))
+            case Kind.CLASS:
+                if block is not None and block.kind == "class" and not isinstance(binding.node, cst.ClassDef):
+                    return ClassType(scope.child_of_block(block))
+                assert isinstance(binding.node, cst.ClassDef)
+                return ClassType(scope.child(binding.node))
+            case Kind.VALUE:
+                assert binding.value is not None
+                kind = self._unpack(self.infer(binding.value, scope), binding.index)
+                if kind is None and binding.annotation is not None:
+                    return self.annotation(binding.annotation, scope)
+                return kind
+            case Kind.ENTERED:
+                assert binding.value is not None
+                return self._unpack(self.entered(self.infer(binding.value, scope)), binding.index)
+            case Kind.ITEM:
+                assert binding.value is not None
+                return self._unpack(self._item(self.infer(binding.value, scope)), binding.index)
+            case Kind.PARAMETER:
+                return self._parameter(binding, scope)
+            case Kind.DECLARED:
+                return self.annotation(binding.annotation, scope) if binding.annotation is not None else None
+            case Kind.OTHER:
+                return None
+
+    def _unpack(self, kind: Type | None, index: tuple[int, ...]) -> Type | None:
+        for i in index:
+            if not isinstance(kind, TupleType) or i >= len(kind.items):
+                return None
+            kind = kind.items[i]
+        return kind
+
+    def _import(self, binding: Binding, scope: Scope) -> Type | None:
+        module = scope.module
+        found = module.imported(binding.source)
+        if binding.attribute is None:
+            return ModuleType(found) if found is not None else External(binding.source)
+        if found is None:
+            name = binding.source.lstrip(".") + "." + binding.attribute
+            return External(name, resolved=not self._is_missing(binding.source))
+        if isinstance(found, Module) and found is not module:
+            kind = self.member(found, binding.attribute)
+            if kind is not None:
+                return kind
+        inner = self.project.below(found.folder, [binding.attribute]) if _is_package(found) else None
+        return ModuleType(inner) if inner is not None else None
+
+    def _is_missing(self, source: str) -> bool:
+        """Whether a module that could not be found may be one of the project's own."""
+        return source.partition(".")[0] not in _PUBLISHED
+
+    def member(self, module: Module | Package, name: str) -> Type | None:
+        """The type of a module's attribute, or None."""
+        if isinstance(module, Module):
+            scope = self.module_scope(module)
+            if scope.bound(name):
+                return self.name(name, scope)
+            if (kind := self._star(name, scope, imports_only=True)) is not None:
+                return kind
+        if _is_package(module):
+            inner = self.project.below(module.folder, [name])
+            if inner is not None:
+                return ModuleType(inner)
+        return None
+
+    def _star(self, name: str, scope: Scope, imports_only: bool = False) -> Type | None:
+        """What star imports give a name; failing that, a name that nothing binds."""
+        top = self.module_scope(scope.module)
+        missing = not imports_only
+        for binding, _ in top.bound("*"):
+            found = scope.module.imported(binding.source)
+            if isinstance(found, Module) and found is not scope.module:
+                if (kind := self.member(found, name)) is not None:
+                    return kind
+            elif found is None:
+                external = External(f"{binding.source}.{name}")
+                if _is_listed(external.name):
+                    return external
+        return External(name, resolved=name in _BUILTINS) if missing else None
+
+    def _parameter(self, binding: Binding, scope: Scope) -> Type | None:
+        if binding.name == scope.first_parameter and scope.parent is not None:
+            owner = ClassType(scope.parent)
+            is_class = scope.function is not None and any(
+                last_name(d.decorator) == "classmethod" for d in scope.function.decorators
+            )
+            return owner if is_class else InstanceType(owner)
+        around = scope.parent or scope
+        if isinstance(binding.node, cst.Param) and binding.node.star:
+            return None
+        if binding.annotation is not None and (kind := self.annotation(binding.annotation, around)) is not None:
+            return kind
+        if binding.value is not None:
+            return self.provided(binding.value, around)
+        return None
+
+    def provided(self, default: cst.BaseExpression, scope: Scope) -> Type | None:
+        """What a framework passes for a parameter with the default `Depends(provider)`; else the default's own type."""
+        if isinstance(default, cst.Call) and self.is_marker(self.infer(default.func, scope)):
+            provider = argument(default, 0, "dependency")
+            return self.provision(self.infer(provider, scope)) if provider is not None else None
+        kind = self.infer(default, scope)
+        return None if isinstance(kind, NoneType) else kind
+
+    def is_marker(self, kind: Type | None) -> bool:
+        """Whether a callee is `Depends` or one of its like."""
+        return isinstance(kind, External) and kind.name in MARKERS
+
+    def provision(self, provider: Type | None) -> Type | None:
+        """What a framework gets from a provider: what it yields, or returns."""
+        result = self.result(provider)
+        if isinstance(result, AwaitableType):
+            result = result.result
+        if isinstance(result, GeneratorType):
+            return result.yields
+        if isinstance(result, ManagerType):
+            return result.entered
+        return result
+
+    # --- annotations --------------------------------------------------------------------------------------------
+
+    def annotation(self, node: cst.BaseExpression, scope: Scope) -> Type | None:
+        """The type of a value that is declared as `node`."""
+        match node:
+            case cst.SimpleString():
+                text = node.evaluated_value
+                try:
+                    return self.annotation(cst.parse_expression(text), scope) if isinstance(text, str) else None
+                except cst.ParserSyntaxError:
+                    return None
+            case cst.BinaryOperation(left=left, operator=cst.BitOr(), right=right):
+                return join([self.annotation(left, scope), self.annotation(right, scope)])
+            case cst.Name(value="None"):
+                return NoneType()
+            case cst.Subscript(value=value, slice=elements):
+                items = [e.slice.value for e in elements if isinstance(e.slice, cst.Index)]
+                return self._generic(value, items, scope)
+        alias = self._alias(node, scope)
+        if alias is not None:
+            return self.annotation(alias[0], alias[1])
+        return self._instance_of(self.infer(node, scope))
+
+    def _alias(self, node: cst.BaseExpression, scope: Scope) -> tuple[cst.BaseExpression, Scope] | None:
+        """The expression behind a type alias such as `SessionDep = Annotated[Session, Depends(get_db)]`."""
+        found = self.definition(node, scope)
+        if found is None:
+            return None
+        binding, owner, _ = found
+        if binding.kind is Kind.VALUE and isinstance(
+            binding.value, (cst.Subscript, cst.BinaryOperation, cst.SimpleString)
+        ):
+            return binding.value, owner
+        return None
+
+    def definition(self, node: cst.BaseExpression, scope: Scope) -> tuple[Binding, Scope, Block | None] | None:
+        """The one binding behind a name or `module.name`, imports followed; None when there is not exactly one."""
+        for _ in range(10):
+            if isinstance(node, cst.Attribute):
+                base = self.infer(node.value, scope)
+                if not (isinstance(base, ModuleType) and isinstance(base.module, Module)):
+                    return None
+                scope, name = self.module_scope(base.module), node.attr.value
+            elif isinstance(node, cst.Name):
+                name = node.value
+            else:
+                return None
+            found = scope.lookup(name)
+            if found is None or len(found[1]) != 1:
+                return None
+            scope, ((binding, block),) = found
+            if binding.kind is not Kind.IMPORT:
+                return binding, scope, block
+            module = scope.module.imported(binding.source)
+            if binding.attribute is None or not isinstance(module, Module):
+                return None
+            scope, node = self.module_scope(module), cst.Name(binding.attribute)
+        return None
+
+    def _generic(self, base: cst.BaseExpression, items: list[cst.BaseExpression], scope: Scope) -> Type | None:
+        if not items:
+            return None
+        kind = self.infer(base, scope)
+        if isinstance(kind, ClassType):
+            return InstanceType(kind)
+        if not isinstance(kind, External):
+            return None
+        match kind.last:
+            case "Annotated" | "Optional" | "Final" | "ClassVar" | "Mapped":
+                return self.annotation(items[0], scope)
+            case "Union":
+                return join([self.annotation(item, scope) for item in items])
+            case "Callable":
+                return CallableType(self.annotation(items[-1], scope)) if len(items) == 2 else None
+            case "type" | "Type":
+                return self.infer(items[0], scope)
+            case "Awaitable":
+                return AwaitableType(self.annotation(items[0], scope))
+            case "Coroutine":
+                return AwaitableType(self.annotation(items[-1], scope))
+            case "AbstractContextManager" | "AbstractAsyncContextManager" | "ContextManager" | "AsyncContextManager":
+                return ManagerType(self.annotation(items[0], scope))
+        return self._instance_of(kind)
+
+    def _instance_of(self, kind: Type | None) -> Type | None:
+        if isinstance(kind, ClassType):
+            flavor = self.session_class(kind)
+            return SessionType(flavor) if flavor is not None else InstanceType(kind)
+        if not isinstance(kind, External):
+            return None
+        name = kind.name
+        if name in SESSION_CLASSES:
+            return SessionType(SESSION_CLASSES[name])
+        if name in SCOPED_CLASSES:
+            return SessionType(Flavor(is_async=SCOPED_CLASSES[name], is_scoped=True, expires=None))
+        if name in FACTORY_CLASSES:
+            return FactoryType(Flavor(is_async=FACTORY_CLASSES[name], expires=None))
+        if name in ENGINE_CLASSES:
+            return EngineType(ENGINE_CLASSES[name])
+        if name in CONNECTION_CLASSES:
+            return ConnectionType(CONNECTION_CLASSES[name])
+        return InstanceType(kind) if kind.resolved and "." in name else None
+
+    # --- attributes ---------------------------------------------------------------------------------------------
+
+    def attribute(self, base: Type | None, name: str) -> Type | None:
+        """The type of `base.name`."""
+        match base:
+            case ModuleType(module=module):
+                return self.member(module, name)
+            case External():
+                return External(f"{base.name}.{name}", base.resolved)
+            case ClassType(scope=scope):
+                return self._class_attribute(scope, name, None)
+            case InstanceType(cls=ClassType(scope=scope)):
+                return self._class_attribute(scope, name, base)
+            case InstanceType(cls=External() as cls):
+                return External(f"{cls.name}.{name}", cls.resolved)
+            case SessionType() | FactoryType() | EngineType() | ConnectionType():
+                return MethodType(base, name)
+        return None
+
+    def ancestry(self, scope: Scope) -> Iterator[Scope | External]:
+        """A class and its bases, nearest first; each external base by its name."""
+        pending: list[tuple[Scope, int]] = [(scope, 0)]
+        seen: set[int] = set()
+        while pending:
+            current, depth = pending.pop(0)
+            if id(current) in seen or depth > 8:
+                continue
+            seen.add(id(current))
+            yield current
+            header = current.header
+            for base in header.bases if header is not None and current.parent is not None else ():
+                kind = self.infer(base.value, current.parent) if current.parent is not None else None
+                if isinstance(kind, ClassType):
+                    pending.append((kind.scope, depth + 1))
+                elif isinstance(kind, External):
+                    yield kind
+
+    def session_class(self, cls: ClassType) -> Flavor | None:
+        """The flavor of a project class that is a session, by its bases."""
+        for base in self.ancestry(cls.scope):
+            if isinstance(base, External) and base.name in SESSION_CLASSES:
+                return SESSION_CLASSES[base.name]
+        return None
+
+    def method(self, cls: ClassType, name: str) -> FunctionType | None:
+        """A method of a class or of its bases, not bound."""
+        for scope in self.ancestry(cls.scope):
+            if isinstance(scope, External):
+                continue
+            for binding, block in reversed(scope.bound(name)):
+                kind = self.binding(binding, scope, block)
+                return kind if isinstance(kind, FunctionType) else None
+        return None
+
+    def _class_attribute(self, scope: Scope, name: str, instance: InstanceType | None) -> Type | None:
+        for owner in self.ancestry(scope):
+            if isinstance(owner, External):
+                continue
+            if bound := owner.bound(name):
+                kind = join([self.binding(binding, owner, block) for binding, block in bound])
+                if isinstance(kind, FunctionType) and kind.owner is None:
+                    return self._method_access(kind, instance or ClassType(scope))
+                if kind is not None and not isinstance(kind, NoneType):
+                    return kind
+            if owner.mentions(name) and (assigned := self._assigned(owner, name)):
+                return join(assigned)
+        return None
+
+    def _method_access(self, method: FunctionType, owner: Type) -> Type | None:
+        node = method.scope.function
+        decorators = {last_name(d.decorator) for d in node.decorators} if node is not None else set()
+        if "property" in decorators or "cached_property" in decorators:
+            return self.returned(method) if isinstance(owner, InstanceType) else None
+        if "staticmethod" in decorators:
+            return method
+        return FunctionType(method.scope, owner)
+
+    def _assigned(self, cls: Scope, name: str) -> list[Type | None]:
+        """The types of every `self.name = value` in a class's methods."""
+        found: list[Type | None] = []
+        for method in cls.methods():
+            if not method.mentions(name) or method.first_parameter is None:
+                continue
+            for value, target in assignments_to_attribute(method, name):
+                kind = self.infer(value, method)
+                if kind is None and isinstance(target, cst.AnnAssign):
+                    kind = self.annotation(target.annotation.annotation, method)
+                found.append(kind)
+        return found
+
+    # --- calls --------------------------------------------------------------------------------------------------
+
+    def call(self, callee: Type | None, call: cst.Call, scope: Scope) -> Type | None:
+        """The type of the value of a call."""
+        match callee:
+            case External():
+                return self._external_call(callee, call, scope)
+            case FactoryType(flavor=flavor):
+                return SessionType(self._bound(flavor, call, scope))
+            case SessionType(flavor=flavor) if flavor.is_scoped:
+                return callee
+            case ClassType() if (class_flavor := self.session_class(callee)) is not None:
+                return SessionType(self._bound(class_flavor, call, scope))
+        return self.result(callee)
+
+    def result(self, callee: Type | None) -> Type | None:
+        """The type of the value that calling `callee` gives, whatever the arguments."""
+        match callee:
+            case FactoryType(flavor=flavor):
+                return SessionType(flavor)
+            case External(name=name) if name in SESSION_CLASSES:
+                return SessionType(SESSION_CLASSES[name])
+            case External(resolved=False) if callee.last in self._factories:
+                return SessionType(Flavor(is_async="async" in callee.last.lower(), expires=None))
+            case External(name=name) if name in ENGINE_MAKERS:
+                return EngineType(ENGINE_MAKERS[name])
+            case CallableType(result=result):
+                return result
+            case ClassType():
+                own = self.session_class(callee)
+                return SessionType(own) if own is not None else InstanceType(callee)
+            case InstanceType(cls=ClassType() as cls):
+                method = self.method(cls, "__call__")
+                return self.result(FunctionType(method.scope, callee)) if method is not None else None
+            case MethodType(owner=owner, name=name):
+                return _method_result(owner, name)
+            case FunctionType():
+                return self._function_result(callee)
+        return None
+
+    def _function_result(self, function: FunctionType) -> Type | None:
+        node = function.scope.node
+        if isinstance(node, cst.Lambda):
+            return self.infer(node.body, function.scope)
+        if not isinstance(node, cst.FunctionDef):
+            return None
+        is_async = node.asynchronous is not None
+        if is_generator(node):
+            yields = self.yielded(function)
+            if self.is_context_manager(function):
+                return ManagerType(yields, function)
+            return GeneratorType(function, yields, is_async)
+        returned = self.returned(function)
+        return AwaitableType(returned) if is_async else returned
+
+    def is_context_manager(self, function: FunctionType) -> bool:
+        """Whether a function is decorated by contextlib's contextmanager or asynccontextmanager."""
+        node, around = function.scope.function, function.scope.parent
+        if node is None or around is None:
+            return False
+        kinds = (self.infer(_undecorated(d.decorator), around) for d in node.decorators)
+        return any(isinstance(k, External) and k.name in CONTEXT_DECORATORS for k in kinds)
+
+    def returned(self, function: FunctionType) -> Type | None:
+        """The type that a function's return statements agree on, else the one it is annotated with."""
+        node = function.scope.function
+        if node is None:
+            return None
+        values = [n.value for n in walk_scope(node) if isinstance(n, cst.Return) and n.value is not None]
+        kind = join([self.infer(v, function.scope) for v in values]) if values else None
+        if kind is None and node.returns is not None and function.scope.parent is not None:
+            return self.annotation(node.returns.annotation, function.scope.parent)
+        return kind
+
+    def yielded(self, function: FunctionType) -> Type | None:
+        """The type that a generator's yields agree on, else the one it is annotated with."""
+        node = function.scope.function
+        if node is None:
+            return None
+        kinds: list[Type | None] = []
+        for inner in walk_scope(node):
+            if isinstance(inner, cst.Yield):
+                match inner.value:
+                    case cst.From(item=item):
+                        kinds.append(self._item(self.infer(item, function.scope)))
+                    case cst.BaseExpression() as value:
+                        kinds.append(self.infer(value, function.scope))
+                    case None:
+                        kinds.append(NoneType())
+        kind = join(kinds)
+        if (
+            (kind is None or isinstance(kind, NoneType))
+            and node.returns is not None
+            and function.scope.parent is not None
+        ):
+            match node.returns.annotation:
+                case cst.Subscript(slice=[cst.SubscriptElement(slice=cst.Index(value=first)), *_]):
+                    return self.annotation(first, function.scope.parent)
+        return kind
+
+    def entered(self, kind: Type | None) -> Type | None:
+        """What `with` binds on entering a value of this type."""
+        match kind:
+            case ManagerType(entered=entered):
+                return entered
+            case SessionType() | ConnectionType():
+                return kind
+            case InstanceType(cls=ClassType() as cls):
+                for name in ("__aenter__", "__enter__"):
+                    method = self.method(cls, name)
+                    if method is not None:
+                        entered = self.result(FunctionType(method.scope, kind))
+                        return awaited(entered) if name == "__aenter__" else entered
+        return None
+
+    def _item(self, kind: Type | None) -> Type | None:
+        return kind.yields if isinstance(kind, GeneratorType) else None
+
+    def _external_call(self, callee: External, call: cst.Call, scope: Scope) -> Type | None:
+        name = callee.name
+        if name in SESSION_CLASSES:
+            return SessionType(self._bound(SESSION_CLASSES[name], call, scope))
+        if name in FACTORY_CLASSES:
+            return self._made_factory(name, call, scope)
+        if name in SCOPED_CLASSES:
+            made = argument(call, 0, "session_factory")
+            factory = self.infer(made, scope) if made is not None else None
+            expires = factory.flavor.expires if isinstance(factory, FactoryType) else None
+            return SessionType(Flavor(is_async=SCOPED_CLASSES[name], is_scoped=True, expires=expires))
+        first = argument(call, 0, "func")
+        if name in CONTEXT_DECORATORS and first is not None:
+            made_by = self.result(self.infer(first, scope))
+            return (
+                CallableType(ManagerType(made_by.yields, made_by.function))
+                if isinstance(made_by, GeneratorType)
+                else None
+            )
+        if name == "functools.partial" and first is not None:
+            result = self.result(self.infer(first, scope))
+            return CallableType(result) if result is not None else None
+        if name in ("contextlib.closing", "contextlib.aclosing"):
+            thing = argument(call, 0, "thing")
+            return ManagerType(self.infer(thing, scope)) if thing is not None else None
+        if name in ("functools.lru_cache", "functools.cache") and first is not None:
+            return self.infer(first, scope)
+        if name in ("typing.cast", "cast"):
+            value = argument(call, 1, "val")
+            return self.infer(value, scope) if value is not None else None
+        known = self.result(callee)
+        if known is None and callee.resolved and "." in name and callee.last[:1].isupper():
+            return InstanceType(callee)
+        return known
+
+    def _made_factory(self, name: str, call: cst.Call, scope: Scope) -> FactoryType:
+        is_async = FACTORY_CLASSES[name]
+        cls = argument(call, 1, "class_") if not is_async else None
+        kind = self._instance_of(self.infer(cls, scope)) if cls is not None else None
+        if isinstance(kind, SessionType):
+            is_async = kind.flavor.is_async
+        return FactoryType(self._bound(Flavor(is_async=is_async, expires=True), call, scope))
+
+    def _bound(self, flavor: Flavor, call: cst.Call, scope: Scope) -> Flavor:
+        """The flavor with what a call's arguments say of it."""
+        expires = flavor.expires
+        given = argument(call, 99, "expire_on_commit")
+        if given is not None:
+            expires = {"True": True, "False": False}.get(given.value) if isinstance(given, cst.Name) else None
+        elif any(arg.star == "**" for arg in call.args):
+            expires = None
+        bind = argument(call, 0, "bind")
+        on_connection = flavor.on_connection
+        if bind is not None and self._is_connection(bind, scope):
+            on_connection = True
+        return Flavor(flavor.is_async, flavor.is_scoped, expires, on_connection)
+
+    def _is_connection(self, bind: cst.BaseExpression, scope: Scope) -> bool:
+        """Whether a session is bound to a connection that somebody else holds; a bind of no known type may be one."""
+        kind = self.infer(bind, scope)
+        if isinstance(kind, ConnectionType):
+            return True
+        word = (last_name(bind) or "").lower()
+        return not isinstance(kind, EngineType) and ("conn" in word or word.endswith("bind"))
+
+    def is_provider_name(self, kind: Type | None) -> bool:
+        """Whether a callee that nothing resolves bears a well-known provider's name."""
+        return isinstance(kind, External) and not kind.resolved and kind.last in self._providers
+
+
+def _method_result(owner: Type, name: str) -> Type | None:
+    match owner, name:
+        case FactoryType(flavor=flavor), "begin":
+            return ManagerType(SessionType(flavor))
+        case (SessionType(), "begin" | "begin_nested"):
+            return ManagerType(None)
+        case SessionType(flavor=flavor), "connection":
+            return AwaitableType(ConnectionType(True)) if flavor.is_async else ConnectionType(False)
+        case EngineType(is_async=is_async), "connect":
+            return ConnectionType(is_async)
+        case EngineType(is_async=is_async), "begin":
+            return ManagerType(ConnectionType(is_async))
+        case ConnectionType(), "execution_options":
+            return owner
+    return None
+
+
+def _undecorated(node: cst.BaseExpression) -> cst.BaseExpression:
+    return node.func if isinstance(node, cst.Call) else node
+
+
+def _is_package(module: Module | Package) -> bool:
+    return isinstance(module, Package) or module.path.name == "__init__.py"
+
+
+def _is_listed(name: str) -> bool:
+    return any(
+        name in table
+        for table in (
+            SESSION_CLASSES,
+            SCOPED_CLASSES,
+            FACTORY_CLASSES,
+            ENGINE_MAKERS,
+            ENGINE_CLASSES,
+            CONTEXT_DECORATORS,
+            MARKERS,
+        )
+    )
+
+
+def assignments_to_attribute(method: Scope, name: str) -> Iterator[tuple[cst.BaseExpression, cst.CSTNode]]:
+    """Every `self.name = value` in a method: the value and the statement."""
+    node, own = method.function, method.first_parameter
+    if node is None or own is None:
+        return
+    for inner in walk_scope(node):
+        match inner:
+            case cst.Assign(targets=targets, value=value):
+                for target in targets:
+                    match target.target:
+                        case cst.Attribute(value=cst.Name(value=base), attr=cst.Name(value=attr)) if (base, attr) == (
+                            own,
+                            name,
+                        ):
+                            yield value, inner
+            case cst.AnnAssign(
+                target=cst.Attribute(value=cst.Name(value=base), attr=cst.Name(value=attr)),
+                value=cst.BaseExpression() as value,
+            ) if (base, attr) == (own, name):
+                yield value, inner
+
+
+_PUBLISHED = frozenset(
+    ["sqlalchemy", "sqlmodel", "fastapi", "starlette", "litestar", "contextlib", "functools", "asyncio", "typing"]
+    + ["requests", "aiohttp", "boto3", "aioboto3", "httpx", "flask", "flask_sqlalchemy", "django", "celery", "pydantic"]
+    + ["collections", "abc", "os", "sys", "logging", "datetime", "pytest", "aiogram", "telegram", "sqlite3", "psycopg2"]
+)
+"""Top-level packages that are never a missing module of the project."""
+
+_BUILTINS = frozenset(dir(builtins))

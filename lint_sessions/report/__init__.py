@@ -1,0 +1,55 @@
+"""The same `Finding` to text, JSON and diffs; what every format shares is here."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lint_sessions.rule import Finding, Safety
+    from lint_sessions.source.document import Document
+
+STDIN = Path("-")
+"""The path of standard input when no name was given for it."""
+
+
+class Sources:
+    """The text that findings speak of, read when first asked for; None where it cannot be read (any more)."""
+
+    def __init__(self, documents: Iterable[Document] = ()) -> None:
+        self._documents: dict[Path, Document | None] = {document.path: document for document in documents}
+        self._lines: dict[Path, list[str]] = {}
+
+    def document(self, path: Path) -> Document | None:
+        if path not in self._documents:
+            from lint_sessions.source.document import Document, SourceError
+
+            try:
+                self._documents[path] = Document.read(path)
+            except SourceError:
+                self._documents[path] = None
+        return self._documents[path]
+
+    def line(self, path: Path, row: int) -> str | None:
+        if path not in self._lines:
+            document = self.document(path)
+            # Not splitlines(), which also splits at form feeds and other characters that are no line ends to Python.
+            self._lines[path] = re.split(r"\r\n|\r|\n", document.text) if document else []
+        lines = self._lines[path]
+        return lines[row - 1] if 0 < row <= len(lines) else None
+
+
+def shown_path(path: Path) -> str:
+    """The path as a person in the current folder would write it."""
+    if path == STDIN:
+        return str(path)
+    absolute, here = os.path.abspath(path), os.path.abspath(os.curdir)
+    inside = absolute.startswith(here.rstrip(os.sep) + os.sep)
+    return os.path.relpath(absolute, here) if inside else absolute
+
+
+def count_fixable(findings: Iterable[Finding], safety: Safety) -> int:
+    return sum(1 for finding in findings if finding.fix and finding.fix.safety is safety)

@@ -1,0 +1,52 @@
+"""Replace a file: all of it or nothing, and never over someone else's change."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+
+class WriteError(Exception):
+    """One line that says why a file was left as it was."""
+
+
+def replace(path: Path, before: bytes, after: bytes) -> None:
+    """Put `after` in the place of `before`; a symlink stays one, and mode and ownership stay as they are."""
+    target = Path(os.path.realpath(path))
+    try:
+        _refuse_if_changed(target, before)
+        if not os.access(target, os.W_OK):
+            raise WriteError("is read-only, so it was not fixed")
+        _replace(target, before, after)
+    except OSError as error:
+        raise WriteError(f"could not be written: {error.strerror or error}") from error
+
+
+def _replace(target: Path, before: bytes, after: bytes) -> None:
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(after)
+            file.flush()
+            _copy_owner_and_mode(target, temporary)
+            os.fsync(file.fileno())
+        _refuse_if_changed(target, before)
+        os.replace(temporary, target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _copy_owner_and_mode(source: Path, target: Path) -> None:
+    wanted, found = source.stat(), target.stat()
+    if (wanted.st_uid, wanted.st_gid) != (found.st_uid, found.st_gid) and hasattr(os, "chown"):
+        os.chown(target, wanted.st_uid, wanted.st_gid)
+    # Last: changing the owner clears the set-id bits.
+    os.chmod(target, wanted.st_mode & 0o7777)
+
+
+def _refuse_if_changed(target: Path, before: bytes) -> None:
+    if target.read_bytes() != before:
+        raise WriteError("changed while it was being checked, so it was not fixed")

@@ -1,0 +1,116 @@
+"""LS401: a failed flush or commit is caught, and the session goes on without a rollback."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import libcst as cst
+
+from lint_sessions.edits import Lines
+from lint_sessions.engine import Context
+from lint_sessions.flow.evaluate import Poisoned
+from lint_sessions.flow.state import Held, Manager
+from lint_sessions.rule import Edit, Fix, Rule, Safety
+
+
+class MissingRollback(Rule):
+    """Failed flush or commit is caught and not rolled back.
+
+    ## What it does
+    Finds handlers that catch the failure of a `flush` or `commit` (also one inside a called function of the project)
+    and let the session go on without `rollback()`: it is used again later, in the next turn of a loop, or by the end
+    of a `begin()` block around it.
+
+    ## Why is this bad?
+    A failed flush leaves the transaction inactive. Everything the session is asked to do after that raises
+    PendingRollbackError, which hides the cause and, in a loop, fails all the remaining turns. Inside `with
+    Session.begin()` it is worse: the block ends without any error, and none of its rows is stored.
+
+    ## Example
+    ```python
+    def create_users(names: list[str], db: Session):
+        for name in names:
+            try:
+                db.add(User(name=name))
+                db.commit()
+            except IntegrityError:
+                print(f"{name} is taken")
+    ```
+
+    ## Use instead
+    ```python
+    def create_users(names: list[str], db: Session):
+        for name in names:
+            try:
+                db.add(User(name=name))
+                db.commit()
+            except IntegrityError:
+                db.rollback()
+                print(f"{name} is taken")
+    ```
+
+    ## What it leaves alone
+    Handlers after which the session is closed, or not used again; `begin()` and `begin_nested()` blocks that the
+    error leaves; a re-raise; handlers for errors that SQLAlchemy cannot raise; Core statements, whose failure does not
+    poison the session.
+
+    ## Fix safety
+    Safe: on the path on which the handler runs, every further use of the session would have raised. The rollback
+    becomes the first statement of the handler. Inside a `begin()` block no fix is offered: what is wanted there is a
+    savepoint.
+    """
+
+    code = "LS401"
+    message = "no rollback after {failed} failed, so {use} {consequence}"
+    gates = (rb"\bexcept\b|\bsuppress\b", rb"\b(commit|flush)\b|\bdef\b")
+    fixable = Safety.SAFE
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
+        runs = self.context.lifecycle(self.context.scope.child(node))
+        for handler in dict.fromkeys(p.handler for p in runs.poisoned):
+            self._report(next(p for p in runs.poisoned if p.handler is handler))
+
+    def _report(self, poisoned: Poisoned) -> None:
+        lost = isinstance(poisoned.use, cst.WithItem)
+        self.report(
+            poisoned.handler,
+            trace=[
+                (poisoned.failed, "fails here and poisons the transaction"),
+                (poisoned.handler, "caught here, with no rollback"),
+                (poisoned.use, "exits cleanly here, every row lost" if lost else "raises PendingRollbackError here"),
+            ],
+            failed=f"`{self.context.short(poisoned.failed, 30)}`",
+            use=f"`{self.context.short(poisoned.use, 30)}`",
+            fix=None if lost else partial(_roll_back_first, self.context, poisoned),
+            consequence="exits cleanly with every row lost" if lost else "raises PendingRollbackError",
+        )
+
+
+def _roll_back_first(context: Context, poisoned: Poisoned) -> Fix | None:
+    """Make the rollback the first statement of the handler."""
+    site, handler = poisoned.site, poisoned.handler
+    if not isinstance(handler, cst.ExceptHandler):
+        return None
+    if any(isinstance(what, Manager) and what.commits and what.site == site for _, what in poisoned.state.waiting):
+        return None  # inside `begin()`, a rollback ends the block's own transaction
+    name = next((name for name, value in poisoned.state.names if value == Held(site)), None)
+    if name is None and not site.acquired and not site.key.startswith("param:") and not site.key.isdigit():
+        name = site.key
+    if name is None:
+        return None
+    call = f"await {name}.rollback()" if site.flavor.is_async else f"{name}.rollback()"
+    first = handler.body.body[0]
+    start, end = (context.document.offset(place) for place in context.block.span(first))
+    only_pass = len(handler.body.body) == 1 and (
+        isinstance(first, cst.Pass)
+        or (isinstance(first, cst.SimpleStatementLine) and isinstance(first.body[0], cst.Pass))
+    )
+    if only_pass:
+        edit = Edit(start, end, call)
+    elif isinstance(handler.body, cst.SimpleStatementSuite):
+        edit = Edit(start, start, f"{call}; ")
+    else:
+        lines = Lines(context.block)
+        row = context.block.span(first)[0].row
+        edit = lines.insert(row, [lines.indent(row) + call])
+    return Fix("Roll back first", Safety.SAFE, (edit,))

@@ -1,0 +1,418 @@
+"""The command: options, output, exit statuses. Each row with BAD in it stands for a finding."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lint_sessions import __version__, cli, engine, progress
+from lint_sessions.config import Config
+from lint_sessions.report import STDIN
+from lint_sessions.rule import Edit, Finding, Fix, Position, Safety
+from lint_sessions.source.document import Document
+from lint_sessions.write import WriteError, replace
+
+Capture = pytest.CaptureFixture[str]
+Run = Callable[..., tuple[int, str, str]]
+
+
+def check_document(document: Document, config: Config, **_: object) -> tuple[Finding, ...]:
+    """`BAD` is LS301 with a safe fix, `WORSE` LS401 with an unsafe one, `BROKEN` a fault of ours."""
+    found = []
+    at = 0
+    for row, line in enumerate(document.text.splitlines(keepends=True), 1):
+        if "BROKEN" in line:
+            raise ValueError("no such luck")
+        for word, code, name, safety in (
+            ("BAD", "LS301", "unclosed-session", Safety.SAFE),
+            ("WORSE", "LS401", "missing-rollback", Safety.UNSAFE),
+        ):
+            column = line.find(word)
+            if column >= 0 and config.selects(code, name, True, document.path):
+                start, end = Position(row, column + 1), Position(row, column + 1 + len(word))
+                edit = Edit(at + column, at + column + len(word), "GOOD")
+                found.append(Finding(document.path, start, end, code, name, "m", (), Fix("Do good", safety, (edit,))))
+        at += len(line)
+    return tuple(found)
+
+
+@pytest.fixture(autouse=True)
+def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "check_document", check_document)
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    monkeypatch.chdir(tmp_path)
+    for name, source in (("good.py", "x = 1\n"), ("bad.py", "y = BAD\n"), ("worse.py", "z = WORSE\n")):
+        Path(name).write_text(source, "utf-8")
+
+
+@pytest.fixture
+def run(capsys: Capture) -> Run:
+    def run_command(*argv: str) -> tuple[int, str, str]:
+        status = cli.main(argv)
+        out, err = capsys.readouterr()
+        return status, out, err
+
+    return run_command
+
+
+@pytest.fixture
+def run_on(run: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
+    def run_with_input(data: bytes, *argv: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data), "utf-8"))
+        return run("check", "-", *argv)
+
+    return run_with_input
+
+
+class TestOutput:
+    def test_text(self, run: Run) -> None:
+        status, out, err = run("check", "bad.py")
+        assert (status, err) == (1, "")
+        assert out == (
+            "bad.py:1:5: LS301 [*] m\n"
+            "  |\n"
+            "1 | y = BAD\n"
+            "  |     ^^^\n"
+            "  = fix: Do good\n"
+            "\n"
+            "Found 1 problem in 1 file (1 fixable with --fix).\n"
+        )
+
+    def test_the_current_folder_is_checked_by_default(self, run: Run) -> None:
+        status, out, err = run("check", "--output-format", "concise")
+        assert (status, err) == (1, "")
+        assert out == (
+            "bad.py:1:5: LS301 [*] m\n"
+            "worse.py:1:5: LS401 m\n"
+            "Found 2 problems in 3 files (1 fixable with --fix, 1 more with --unsafe-fixes).\n"
+        )
+
+    def test_clean(self, run: Run) -> None:
+        assert run("check", "good.py") == (0, "All checks passed: 1 file.\n", "")
+
+    def test_quiet(self, run: Run) -> None:
+        assert run("check", "--quiet", "good.py") == (0, "", "")
+        assert run("check", "-q", "--output-format=concise", "bad.py") == (1, "bad.py:1:5: LS301 [*] m\n", "")
+
+    def test_verbose_speaks_on_standard_error(self, run: Run, tmp_path: Path) -> None:
+        status, out, err = run("check", "-v", "good.py")
+        assert (status, out) == (0, "All checks passed: 1 file.\n")
+        assert f"root: {tmp_path}" in err
+        assert "1 files in" in err
+
+    def test_json(self, run: Run, tmp_path: Path) -> None:
+        status, out, err = run("check", "--output-format", "json")
+        assert (status, err) == (1, "")
+        assert [(item["filename"], item["code"]) for item in json.loads(out)] == [
+            (str(tmp_path / "bad.py"), "LS301"),
+            (str(tmp_path / "worse.py"), "LS401"),
+        ]
+        assert run("check", "--output-format", "json", "good.py") == (0, "[]\n", "")
+
+    def test_statistics(self, run: Run) -> None:
+        _, out, _ = run("check", "--statistics")
+        assert out.splitlines()[:2] == ["1  LS301  [*] unclosed-session", "1  LS401  [ ] missing-rollback"]
+        _, out, _ = run("check", "--statistics", "--output-format", "json")
+        assert [item["count"] for item in json.loads(out)] == [1, 1]
+
+    def test_colour(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert "\033[" in run("check", "--color", "always")[1]
+        assert "\033[" not in run("check")[1]
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        assert "\033[" in run("check")[1]
+        monkeypatch.setenv("NO_COLOR", "1")
+        assert "\033[" not in run("check")[1]
+
+
+class TestStatus:
+    def test_exit_zero(self, run: Run) -> None:
+        assert run("check", "--exit-zero", "bad.py")[0] == 0
+
+    @pytest.mark.parametrize("extra", [[], ["--exit-zero"]])
+    def test_unreadable_input_beside_findings(self, run: Run, extra: list[str]) -> None:
+        status, out, err = run("check", "nowhere.py", "bad.py", *extra)
+        assert status == 2
+        assert "bad.py:1:5: LS301" in out
+        assert "1 input could not be used." in out
+        [line] = err.splitlines()
+        assert line.startswith("lint-sessions: nowhere.py: ")
+
+    def test_undecodable_input(self, run: Run) -> None:
+        Path("latin.py").write_bytes(b"x = '\xff'\n")
+        status, out, err = run("check")
+        assert status == 2
+        assert "bad.py:1:5: LS301" in out
+        assert [line.split(": ")[1] for line in err.splitlines()] == ["latin.py"]
+
+    def test_a_fault_names_the_file_and_goes_on(self, run: Run) -> None:
+        Path("a.py").write_text("BROKEN\n", "utf-8")
+        status, out, err = run("check")
+        assert status == 3
+        assert "bad.py:1:5: LS301" in out
+        [line] = err.splitlines()
+        assert line.startswith("lint-sessions: a.py: ValueError")
+        assert "report" in line
+
+    def test_a_fault_of_the_whole_run(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(*_: object, **__: object) -> None:
+            raise RuntimeError("out of ideas")
+
+        monkeypatch.setattr(engine, "check", fail)
+        status, _, err = run("check", "good.py")
+        assert status == 3
+        assert err.startswith("lint-sessions: good.py: RuntimeError")
+        assert len(err.splitlines()) == 1
+
+    def test_interrupt(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        def interrupt(*_: object, **__: object) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(engine, "check", interrupt)
+        assert run("check")[0] == 130
+
+    @pytest.mark.parametrize(
+        ("argv", "says"),
+        [
+            pytest.param([], "COMMAND", id="no-command"),
+            pytest.param(["chekc"], "invalid choice: 'chekc'", id="no-such-command"),
+            pytest.param(["check", "--fixx"], "--fixx", id="no-such-option"),
+            pytest.param(["check", "--output-format", "xml"], "xml", id="no-such-format"),
+            pytest.param(["check", "--quiet", "--verbose"], "not allowed with", id="quiet-and-verbose"),
+            pytest.param(["check", "-", "x.py"], "standard input stands alone", id="stdin-and-more"),
+            pytest.param(["check", "--select", "LS999"], "command line: `--select`: no rule", id="selector"),
+            pytest.param(["check", "--ignore", "invalid-sintax"], "did you mean `invalid-syntax`?", id="suggestion"),
+            pytest.param(["rule", "LS999"], "no rule is named LS999", id="no-such-rule"),
+        ],
+    )
+    def test_wrong_usage(self, run: Run, argv: list[str], says: str) -> None:
+        status, out, err = run(*argv)
+        assert (status, out) == (2, "")
+        assert says in err
+
+    @pytest.mark.parametrize("argv", [["--help"], ["check", "--help"], ["--version"], ["rules"], ["rule", "LS000"]])
+    def test_what_only_tells(self, run: Run, argv: list[str]) -> None:
+        status, out, err = run(*argv)
+        assert (status, err) == (0, "")
+        assert out
+
+
+class TestConfiguration:
+    def test_select_and_ignore(self, run: Run) -> None:
+        assert "Found 1 problem" in run("check", "--select", "LS301,LS000")[1]
+        assert "Found 1 problem" in run("check", "--select", "LS3", "--select", "LS0")[1]
+        assert "All checks passed" in run("check", "--ignore", "LS3", "--ignore=LS4")[1]
+        assert "Found 1 problem" in run("check", "--ignore", "ALL", "--extend-select", "LS401")[1]
+
+    def test_the_table_of_the_project(self, run: Run) -> None:
+        Path("pyproject.toml").write_text("[tool.lint-sessions]\nignore = ['LS3', 'LS4']\n", "utf-8")
+        assert run("check")[:2] == (0, "All checks passed: 3 files.\n")
+        assert run("check", "--isolated")[0] == 1
+        assert run("check", "--select", "LS3")[0] == 1
+
+    def test_an_error_in_one_project_leaves_the_others(self, run: Run) -> None:
+        for name in ("one", "two"):
+            Path(name, "app").mkdir(parents=True)
+            Path(name, "app", "bad.py").write_text("BAD\n", "utf-8")
+            Path(name, "bad.py").write_text("BAD\n", "utf-8")
+        Path("one/pyproject.toml").write_text("[tool.lint-sessions]\nselekt = []\n", "utf-8")
+        Path("two/lint-sessions.toml").write_text("per-file-ignores = { 'app/*' = ['LS3'] }\n", "utf-8")
+        status, out, err = run("check", "--output-format", "concise", "one", "two", "bad.py")
+        assert status == 2
+        assert [line.split(":")[0] for line in out.splitlines()[:-1]] == ["bad.py", str(Path("two/bad.py"))]
+        [line] = err.splitlines()
+        assert "one" in line
+        assert "unknown key `selekt`; did you mean `select`?" in line
+
+    def test_given_files_are_checked_even_if_excluded(self, run: Run) -> None:
+        Path("pyproject.toml").write_text("[tool.lint-sessions]\nextend-exclude = ['bad.py']\n", "utf-8")
+        assert "LS301" in run("check", "bad.py")[1]
+        assert "LS301" not in run("check")[1]
+        assert run("check", "bad.py", "--force-exclude") == (0, "No Python files found.\n", "")
+
+    def test_no_cache_is_accepted(self, run: Run) -> None:
+        assert run("check", "--no-cache", "good.py")[0] == 0
+
+
+class TestFix:
+    def test_fix(self, run: Run) -> None:
+        status, out, err = run("check", "--fix", "--output-format", "concise")
+        assert (status, err) == (1, "")
+        assert out == (
+            "worse.py:1:5: LS401 m\n"
+            "Fixed 1 problem in 1 file.\n"
+            "Found 1 problem in 3 files (1 fixable with --fix --unsafe-fixes).\n"
+        )
+        assert Path("bad.py").read_text("utf-8") == "y = GOOD\n"
+        assert Path("worse.py").read_text("utf-8") == "z = WORSE\n"
+
+    def test_unsafe_fixes(self, run: Run) -> None:
+        status, out, _ = run("check", "--fix", "--unsafe-fixes")
+        assert (status, out) == (0, "Fixed 2 problems in 2 files.\nAll checks passed: 3 files.\n")
+        assert Path("worse.py").read_text("utf-8") == "z = GOOD\n"
+
+    def test_diff_changes_nothing(self, run: Run) -> None:
+        status, out, err = run("check", "--diff")
+        assert (status, err) == (1, "Would fix 1 problem in 1 file.\n")
+        assert out == "--- bad.py\n+++ bad.py\n@@ -1 +1 @@\n-y = BAD\n+y = GOOD\n"
+        assert Path("bad.py").read_text("utf-8") == "y = BAD\n"
+
+    def test_diff_without_a_difference(self, run: Run) -> None:
+        assert run("check", "--diff", "worse.py") == (0, "", "Would fix 0 problems in 0 files.\n")
+        assert run("check", "--diff", "--unsafe-fixes", "-q", "worse.py")[0] == 1
+
+    def test_a_file_that_cannot_be_written_keeps_its_finding(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        def full(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(os, "fsync", full)
+        status, out, err = run("check", "--fix", "bad.py")
+        assert status == 2
+        assert "bad.py:1:5: LS301" in out
+        assert err == "lint-sessions: bad.py: could not be written: No space left on device\n"
+        assert sorted(path.name for path in Path().iterdir()) == ["bad.py", "good.py", "worse.py"]
+
+
+class TestStandardInput:
+    def test_findings(self, run_on: Run) -> None:
+        status, out, _ = run_on(b"BAD\n", "--output-format", "concise")
+        assert (status, out.splitlines()[0]) == (1, "-:1:1: LS301 [*] m")
+
+    def test_the_source_line_is_that_of_the_input(self, run_on: Run) -> None:
+        status, out, _ = run_on(b"x = BAD  # now\n", "--stdin-filename", "bad.py")
+        assert status == 1
+        assert out.startswith("bad.py:1:5: LS301 [*] m\n  |\n1 | x = BAD  # now\n")
+
+    def test_the_name_gives_the_configuration(self, run_on: Run) -> None:
+        Path("app").mkdir()
+        Path("app/lint-sessions.toml").write_text("ignore = ['LS3']", "utf-8")
+        assert run_on(b"BAD\n", "--stdin-filename", "app/new.py")[0] == 0
+        assert run_on(b"BAD\n", "--stdin-filename", "new.py")[0] == 1
+
+    def test_fix_writes_the_text_and_nothing_else(self, run_on: Run) -> None:
+        status, out, err = run_on(b"BAD\nWORSE\n", "--fix", "--output-format", "concise")
+        assert (status, out) == (1, "GOOD\nWORSE\n")
+        assert err.splitlines() == [
+            "-:2:1: LS401 m",
+            "Fixed 1 problem in 1 file.",
+            "Found 1 problem in 1 file (1 fixable with --fix --unsafe-fixes).",
+        ]
+
+    def test_fix_gives_back_what_it_cannot_fix(self, run_on: Run) -> None:
+        assert run_on(b"x = 1\n", "--fix", "-q") == (0, "x = 1\n", "")
+        assert run_on(b"BROKEN\n", "--fix", "-q")[:2] == (3, "BROKEN\n")
+        assert run_on(b"BAD\n", "--fix", "-q", "--force-exclude", "--stdin-filename", "venv/x.py") == (0, "BAD\n", "")
+
+    def test_diff(self, run_on: Run) -> None:
+        status, out, _ = run_on(b"BAD\n", "--diff")
+        assert (status, out) == (1, f"--- {STDIN}\n+++ {STDIN}\n@@ -1 +1 @@\n-BAD\n+GOOD\n")
+
+    def test_undecodable(self, run_on: Run) -> None:
+        status, _, err = run_on(b"\xff\n")
+        assert status == 2
+        assert err.startswith("lint-sessions: -: ")
+
+
+class TestProgress:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    @pytest.mark.parametrize(("patience", "shown"), [(0.0, True), (60.0, False)])
+    def test_a_bar_appears_on_a_terminal_in_long_runs(
+        self, monkeypatch: pytest.MonkeyPatch, patience: float, shown: bool
+    ) -> None:
+        monkeypatch.setattr(sys, "stderr", terminal := self.Terminal())
+        monkeypatch.setattr(progress, "PATIENCE", patience)
+        bar = progress.Progress(wanted=True)
+        for done in range(3):
+            bar(done, 3)
+        bar.close()
+        assert ("/3" in terminal.getvalue()) is shown
+
+    def test_and_nowhere_else(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(progress, "PATIENCE", 0.0)
+        assert run("check", "good.py")[2] == ""
+        monkeypatch.setattr(sys, "stderr", terminal := self.Terminal())
+        assert cli.main(["check", "--quiet", "good.py"]) == 0
+        assert terminal.getvalue() == ""
+
+
+class TestReplace:
+    def test_mode_and_owner_stay(self) -> None:
+        file = Path("bad.py")
+        file.chmod(0o750)
+        replace(file, file.read_bytes(), b"new\r\n")
+        assert file.read_bytes() == b"new\r\n"
+        assert stat.S_IMODE(file.stat().st_mode) == 0o750
+
+    def test_a_link_stays_one(self) -> None:
+        Path("link.py").symlink_to("bad.py")
+        replace(Path("link.py"), b"y = BAD\n", b"new")
+        assert Path("link.py").is_symlink()
+        assert Path("bad.py").read_bytes() == b"new"
+
+    def test_anothers_change_is_not_overwritten(self) -> None:
+        with pytest.raises(WriteError, match="changed while it was being checked"):
+            replace(Path("bad.py"), b"old", b"new")
+        assert Path("bad.py").read_bytes() == b"y = BAD\n"
+
+    def test_a_read_only_file_stays(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(os, "access", lambda *_: False)
+        with pytest.raises(WriteError, match="read-only"):
+            replace(Path("bad.py"), b"y = BAD\n", b"new")
+
+    def test_a_missing_file(self) -> None:
+        with pytest.raises(WriteError, match="could not be written: No such file"):
+            replace(Path("nowhere.py"), b"", b"new")
+
+
+CHECKOUT = Path(__file__).parents[1]
+
+
+def python(*argv: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    path = os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")]))
+    env = {**os.environ, "PYTHONPATH": path, **environ}
+    return subprocess.run([sys.executable, *argv], capture_output=True, text=True, env=env, check=False)
+
+
+@pytest.mark.parametrize("argv", [["--version"], ["--help"], ["check", "--help"]])
+def test_what_only_tells_imports_nothing_heavy(argv: list[str]) -> None:
+    program = (
+        f"import sys; from lint_sessions.cli import main; main({argv}); print(sorted(sys.modules), file=sys.stderr)"
+    )
+    done = python("-c", program)
+    assert done.returncode == 0
+    for module in ("libcst", "pathspec", "tqdm", "json", "asyncio", "lint_sessions.engine", "lint_sessions.registry"):
+        assert f"'{module}'" not in done.stderr
+
+
+def test_python_m() -> None:
+    done = python("-m", "lint_sessions", "--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"lint-sessions {__version__}\n", "")
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    Path("many.py").write_text("def (\n" * 10, "utf-8")
+    program = "import sys; from lint_sessions.cli import main; sys.exit(main(['check', '-q', *['many.py']]))"
+    path = os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")]))
+    read, write = os.pipe()
+    os.close(read)
+    env = {**os.environ, "PYTHONPATH": path}
+    done = subprocess.run([sys.executable, "-c", program], stdout=write, stderr=subprocess.PIPE, env=env, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+def test_output_survives_a_terminal_of_few_letters() -> None:
+    Path("ä.py").write_text("def größe(\n", "utf-8")
+    done = python("-m", "lint_sessions", "check", "ä.py", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "gr\\xf6\\xdfe" in done.stdout

@@ -1,0 +1,234 @@
+"""Which configuration holds for a file, what it says, and what is wrong with it."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from lint_sessions.config import EXCLUDE, Config, ConfigError, Configs, Selection
+
+KNOWN = (("LS000", "invalid-syntax"), ("LS101", "yield-without-finally"), ("LS301", "unclosed-session"))
+
+
+def configured(folder: Path, text: str) -> Config:
+    (folder / "pyproject.toml").write_text(text, "utf-8")
+    return Configs().of_folder(folder)
+
+
+def selected(config: Config, path: Path | None = None) -> list[str]:
+    rules = (("LS101", "yield-without-finally", True), ("LS301", "unclosed-session", True), ("LS404", "odd", False))
+    file = path or config.root / "app.py"
+    return [code for code, name, default in rules if config.selects(code, name, default, file)]
+
+
+def test_everything_can_be_configured(tmp_path: Path) -> None:
+    config = configured(
+        tmp_path,
+        """
+        [tool.lint-sessions]
+        select = ["LS1"]
+        ignore = ["LS102"]
+        extend-select = ["LS301"]
+        exclude = ["old"]
+        extend-exclude = ["*_pb2.py"]
+        per-file-ignores = { "tests/*" = ["LS301"] }
+        factories = ["make_db", "app.db.Local"]
+        providers = ["db"]
+        """,
+    )
+    assert config == Config(
+        root=tmp_path,
+        file=tmp_path / "pyproject.toml",
+        select=("LS1",),
+        ignore=("LS102",),
+        extend_select=("LS301",),
+        exclude=("old",),
+        extend_exclude=("*_pb2.py",),
+        per_file_ignores=(("tests/*", ("LS301",)),),
+        factories=("make_db", "app.db.Local"),
+        providers=("db",),
+    )
+    assert {config} == {config}
+
+
+class TestNearest:
+    def test_the_nearest_table_holds(self, tmp_path: Path) -> None:
+        inner = tmp_path / "services" / "a"
+        (inner / "app").mkdir(parents=True)
+        configured(tmp_path, "[tool.lint-sessions]\nignore = ['LS1']")
+        configured(inner, "[tool.lint-sessions]\nignore = ['LS3']")
+        configs = Configs()
+        assert configs.of_file(inner / "app" / "x.py").ignore == ("LS3",)
+        assert configs.of_file(tmp_path / "services" / "x.py").ignore == ("LS1",)
+        assert configs.of_folder(inner).root == inner
+
+    def test_a_pyproject_that_does_not_speak_of_us_is_passed_by(self, tmp_path: Path) -> None:
+        inner = tmp_path / "inner"
+        inner.mkdir()
+        configured(tmp_path, "[tool.lint-sessions]\nignore = ['LS1']")
+        assert configured(inner, "[tool.ruff]\nline-length = 100").ignore == ("LS1",)
+
+    def test_our_own_file_needs_no_table_and_goes_first(self, tmp_path: Path) -> None:
+        (tmp_path / "lint-sessions.toml").write_text("ignore = ['LS3']", "utf-8")
+        config = configured(tmp_path, "[tool.lint-sessions]\nignore = ['LS1']")
+        assert (config.ignore, config.file) == (("LS3",), tmp_path / "lint-sessions.toml")
+
+    @pytest.mark.parametrize("mark", [".git", "setup.cfg", "setup.py", "pyproject.toml"])
+    def test_without_a_table_the_root_is_the_project(self, tmp_path: Path, mark: str) -> None:
+        folder = tmp_path / "src" / "app"
+        folder.mkdir(parents=True)
+        (tmp_path / mark).touch()
+        assert Configs().of_folder(folder) == Config(tmp_path)
+
+    def test_without_any_mark_the_root_is_the_current_folder_or_the_given_one(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        inner = tmp_path / "here" / "app"
+        inner.mkdir(parents=True)
+        other = tmp_path / "other"
+        monkeypatch.chdir(tmp_path / "here")
+        assert Configs().of_file(inner / "x.py", inner).root == tmp_path / "here"
+        assert Configs().of_file(other / "deep" / "x.py", other).root == other
+        assert Configs().of_file(other / "deep" / "x.py").root == other / "deep"
+
+    def test_isolated_reads_nothing(self, tmp_path: Path) -> None:
+        (tmp_path / "pyproject.toml").write_text("no TOML at all", "utf-8")
+        config = Configs(isolated=True).of_folder(tmp_path)
+        assert config == Config(tmp_path, isolated=True)
+        assert config.exclude == EXCLUDE
+
+    def test_a_byte_order_mark_is_no_error(self, tmp_path: Path) -> None:
+        (tmp_path / "pyproject.toml").write_bytes(b"\xef\xbb\xbf[tool.lint-sessions]\nignore = ['LS1']")
+        assert Configs().of_folder(tmp_path).ignore == ("LS1",)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param("[tool.lint-sessions]\nextend_select = []", "did you mean `extend-select`?", id="underscore"),
+        pytest.param("[tool.lint-sessions]\nslect = []", "unknown key `slect`; did you mean `select`?", id="typo"),
+        pytest.param("[tool.lint-sessions]\nzzz = 1", "unknown key `zzz`", id="nothing-close"),
+        pytest.param(
+            "[tool.lint-sessions]\nselect = 'LS'", "`select` must be a list of strings, not a string", id="str"
+        ),
+        pytest.param("[tool.lint-sessions]\nignore = [1]", "not a list with a number in it", id="list"),
+        pytest.param("[tool.lint-sessions]\nper-file-ignores = ['x']", "must be a table of patterns", id="table"),
+        pytest.param("[tool.lint-sessions.per-file-ignores]\n'a' = 'LS1'", "at 'a' must be a list", id="pattern"),
+        pytest.param("[tool.lint-sessions]\nfactories = ['a b']", "must hold Python names, not 'a b'", id="name"),
+        pytest.param("[tool]\nlint-sessions = 1", "`tool.lint-sessions` must be a table", id="no-table"),
+        pytest.param("[tool", "is not valid TOML: ", id="broken"),
+    ],
+)
+def test_an_error_is_one_line_that_names_the_file(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        configured(tmp_path, text)
+    message = str(caught.value)
+    assert message.startswith(f"{tmp_path / 'pyproject.toml'}: ")
+    assert says in message
+    assert "\n" not in message
+    assert str(pickle.loads(pickle.dumps(caught.value))) == message
+
+
+def test_undecodable_and_unreadable_files_are_errors(tmp_path: Path) -> None:
+    file = tmp_path / "pyproject.toml"
+    file.write_bytes(b"# \xff")
+    with pytest.raises(ConfigError, match="is not UTF-8"):
+        Configs().of_folder(tmp_path)
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(ConfigError, match="cannot be read"):
+        Configs().of_folder(tmp_path)
+
+
+class TestSelects:
+    @pytest.mark.parametrize(
+        ("config", "codes"),
+        [
+            pytest.param(Config(Path()), "LS101 LS301", id="defaults"),
+            pytest.param(Config(Path(), select=("ALL",)), "LS101 LS301 LS404", id="all"),
+            pytest.param(Config(Path(), select=("LS3",)), "LS301", id="prefix"),
+            pytest.param(Config(Path(), select=("unclosed-session",)), "LS301", id="name"),
+            pytest.param(Config(Path(), select=()), "", id="nothing"),
+            pytest.param(Config(Path(), ignore=("LS3",)), "LS101", id="ignore"),
+            pytest.param(Config(Path(), ignore=("ALL",)), "", id="ignore-all"),
+            pytest.param(Config(Path(), extend_select=("LS404",)), "LS101 LS301 LS404", id="extend"),
+            pytest.param(Config(Path(), extend_select=("odd",)), "LS101 LS301 LS404", id="extend-name"),
+            pytest.param(Config(Path(), select=("LS3",), ignore=("LS301",)), "", id="ignore-is-closer"),
+            pytest.param(Config(Path(), select=("LS301",), ignore=("LS3",)), "LS301", id="select-is-closer"),
+            pytest.param(Config(Path(), select=("LS301",), ignore=("unclosed-session",)), "", id="equal"),
+            pytest.param(Config(Path(), ignore=("LS",), extend_select=("LS1",)), "LS101", id="extend-is-closer"),
+        ],
+    )
+    def test_the_closer_selector_wins(self, config: Config, codes: str) -> None:
+        assert selected(config) == codes.split()
+
+    @pytest.mark.parametrize(
+        ("command", "codes"),
+        [
+            pytest.param(Selection(), "LS301", id="nothing-said"),
+            pytest.param(Selection(select=("LS1",)), "LS101", id="select-starts-anew"),
+            pytest.param(Selection(ignore=("LS3",)), "", id="ignore-wins-over-the-file"),
+            pytest.param(Selection(extend_select=("LS1",)), "LS101 LS301", id="extend-wins-over-the-file"),
+        ],
+    )
+    def test_the_command_line_stands_above_the_file(self, command: Selection, codes: str) -> None:
+        config = Config(Path(), select=("LS301",), ignore=("LS101",), command=command)
+        assert selected(config) == codes.split()
+
+    @pytest.mark.parametrize(
+        ("pattern", "path", "codes"),
+        [
+            pytest.param("tests/*", "tests/unit/test_x.py", "LS101", id="folder"),
+            pytest.param("test_*.py", "a/b/test_x.py", "LS101", id="name-anywhere"),
+            pytest.param("**/db/*.py", "a/db/x.py", "LS101", id="stars"),
+            pytest.param("tests/*", "app/tests.py", "LS101 LS301", id="elsewhere"),
+            pytest.param("!app/*", "tests/x.py", "LS101", id="all-but"),
+            pytest.param("!app/*", "app/x.py", "LS101 LS301", id="the-but"),
+        ],
+    )
+    def test_per_file_ignores(self, tmp_path: Path, pattern: str, path: str, codes: str) -> None:
+        config = Config(tmp_path, per_file_ignores=((pattern, ("LS3",)),))
+        assert selected(config, tmp_path / path) == codes.split()
+
+    def test_patterns_are_for_the_project_only(self, tmp_path: Path) -> None:
+        config = Config(tmp_path / "project", per_file_ignores=(("*.py", ("ALL",)),), extend_exclude=("*.py",))
+        assert selected(config, tmp_path / "other.py") == ["LS101", "LS301"]
+        assert not config.excludes(tmp_path / "other.py")
+
+
+def test_excludes(tmp_path: Path) -> None:
+    config = Config(tmp_path, extend_exclude=("migrations", "/generated/*_pb2.py", "!keep.py"))
+    excluded = ["node_modules/x.py", "a/.venv/x.py", "app/migrations/0001.py", "generated/x_pb2.py"]
+    kept = ["app/x.py", "app/generated/x_pb2.py", "app/builder.py"]
+    assert [path for path in (*excluded, *kept) if config.excludes(tmp_path / path)] == excluded
+
+
+class TestSelectors:
+    @pytest.mark.parametrize("selector", ["ALL", "LS", "LS3", "LS30", "LS301", "unclosed-session", "LS0"])
+    def test_known(self, selector: str) -> None:
+        Config(Path(), select=(selector,), command=Selection(ignore=(selector,))).check_selectors(KNOWN)
+
+    @pytest.mark.parametrize(
+        ("config", "says"),
+        [
+            pytest.param(
+                Config(Path(), select=("LS9",)), "configuration: `select`: no rule is named `LS9`", id="prefix"
+            ),
+            pytest.param(Config(Path(), ignore=("E501",)), "`ignore`: no rule is named `E501`", id="another-tool"),
+            pytest.param(Config(Path(), ignore=("LS310",)), "did you mean `LS301`?", id="code"),
+            pytest.param(Config(Path(), ignore=("ls301",)), "did you mean `LS301`?", id="case"),
+            pytest.param(Config(Path(), ignore=("unclosed_session",)), "did you mean `unclosed-session`?", id="name"),
+            pytest.param(Config(Path(), per_file_ignores=(("a", ("X",)),)), "`per-file-ignores.'a'`", id="per-file"),
+            pytest.param(
+                Config(Path(), command=Selection(extend_select=("LS9",))),
+                "command line: `--extend-select`",
+                id="command",
+            ),
+        ],
+    )
+    def test_unknown(self, config: Config, says: str) -> None:
+        with pytest.raises(ConfigError) as caught:
+            config.check_selectors(KNOWN)
+        assert says in str(caught.value)

@@ -1,0 +1,91 @@
+"""Each rule's applications do harm at run time, the linter says where, and the fixed ones do none."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import cast
+
+import harness
+import pytest
+from harness import FIXTURES
+
+from lint_sessions import engine
+from lint_sessions.config import Config
+from lint_sessions.source.document import Document
+
+MARK = re.compile(r"# (LS\d{3})$")
+CONFIG = Config(FIXTURES)
+APPS = [(stem, variant) for stem in harness.stems() for variant in harness.variants(stem)]
+LOOKALIKES = sorted(FIXTURES.glob("*/lookalike_*.py"))
+
+each_app = pytest.mark.parametrize(("stem", "variant"), APPS, ids=[f"{stem}/app{variant}" for stem, variant in APPS])
+
+
+def recorded(stem: str, state: str, variant: str) -> dict[str, int]:
+    observed = json.loads((FIXTURES / stem / "observed.json").read_text(encoding="utf-8"))
+    return cast("dict[str, int]", observed[state][f"app{variant}"])
+
+
+def marks(path: Path) -> list[tuple[Path, int, str]]:
+    rows = path.read_text(encoding="utf-8").splitlines()
+    return [(path, row, mark[1]) for row, text in enumerate(rows, 1) if (mark := MARK.search(text))]
+
+
+def findings(*paths: Path) -> list[tuple[Path, int, str]]:
+    report = engine.check(paths, CONFIG)
+    assert report.problems == ()
+    return [(finding.path, finding.start.row, finding.code) for finding in report.findings]
+
+
+@each_app
+def test_misuse_does_harm(stem: str, variant: str) -> None:
+    """The recorded numbers are exact, and not those of the fixed application."""
+    assert harness.observe(stem, f"app{variant}.py") == recorded(stem, "misuse", variant)
+    assert recorded(stem, "misuse", variant) != recorded(stem, "fixed", variant)
+
+
+@each_app
+def test_fixed_does_none(stem: str, variant: str) -> None:
+    observed = harness.observe(stem, f"fixed{variant}.py")
+    assert observed == recorded(stem, "fixed", variant)
+    assert {name for name, value in observed.items() if value} <= {"answers 200", "answers 404"}
+
+
+@pytest.mark.parametrize("path", LOOKALIKES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_lookalike_runs_clean(path: Path) -> None:
+    assert harness.disturbances(path) == []
+
+
+def test_findings_are_the_marks() -> None:
+    """All rules over all fixtures: each application has its marks, nothing else has a finding."""
+    expected = [mark for path in sorted(FIXTURES.glob("*/app*.py")) for mark in marks(path)]
+    assert sorted(findings(FIXTURES)) == expected
+
+
+@each_app
+def test_alone_as_in_company(stem: str, variant: str) -> None:
+    """A file checked by its own name has the findings that it has in its folder."""
+    path = FIXTURES / stem / f"app{variant}.py"
+    assert marks(path)
+    assert findings(path) == marks(path)
+
+
+@each_app
+def test_fix(stem: str, variant: str) -> None:
+    """The fix makes the fixed application byte for byte; where that is made by hand, the fix leaves it alone."""
+    document = Document.read(FIXTURES / stem / f"app{variant}.py")
+    by_hand = variant in harness.probe(stem).BY_HAND
+    expected = document.data if by_hand else (FIXTURES / stem / f"fixed{variant}.py").read_bytes()
+    fixed = engine.fix_document(document, CONFIG, unsafe=True)
+    assert document.encode(fixed.text) == expected
+
+
+@pytest.mark.parametrize("stem", harness.stems())
+def test_rule_has_all(stem: str) -> None:
+    """Every application has its fixed form, every rule its look-alikes, and the probe says what it counts."""
+    folder = FIXTURES / stem
+    assert [path.stem.removeprefix("fixed") for path in sorted(folder.glob("fixed*.py"))] == harness.variants(stem)
+    assert list(folder.glob("lookalike_*.py"))
+    assert harness.probe(stem).harm.__doc__

@@ -1,0 +1,96 @@
+"""Runs the cases of `tests/rules/*.md`.
+
+A `##` title begins a case. Its first `python` block is the source; comments `# error: [LS101]` at the ends of rows are
+all the findings of all rules. Blocks that begin with `# file: app/db.py` are the modules of one project. A block
+`python fixed` is what the safe fixes make of the source, `python unsafe-fixed` what all fixes make of it; each may name
+its file in the same way.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import libcst as cst
+import pytest
+
+from lint_sessions import engine
+from lint_sessions.config import Config
+from lint_sessions.source.document import Document
+
+TITLE = re.compile(r"^## (.+)$", re.MULTILINE)
+BLOCK = re.compile(r"^```python( fixed| unsafe-fixed)?\n(?:# file: (\S+)\n)?(.*?)^```$", re.MULTILINE | re.DOTALL)
+ERROR = re.compile(r"  # error: ((?:\[LS\d{3}\] ?)+)$", re.MULTILINE)
+ONLY = "example.py"
+
+
+class Case(NamedTuple):
+    sources: dict[str, str]
+    errors: list[tuple[str, int, str]]
+    fixed: dict[str, str]
+    unsafe: bool
+
+
+def cases() -> list[object]:
+    return [
+        pytest.param(case(text), id=f"{page.stem}: {title}")
+        for page in sorted(Path(__file__).parent.glob("rules/*.md"))
+        for title, text in pairs(TITLE.split(page.read_text(encoding="utf-8"))[1:])
+    ]
+
+
+def pairs(parts: list[str]) -> list[tuple[str, str]]:
+    return list(zip(parts[::2], parts[1::2], strict=True))
+
+
+def case(text: str) -> Case:
+    blocks = [(tag.strip(), file or ONLY, code) for tag, file, code in BLOCK.findall(text)]
+    marked = {file: code for tag, file, code in blocks if not tag}
+    return Case(
+        sources={file: ERROR.sub("", code) for file, code in marked.items()},
+        errors=sorted(error for file, code in marked.items() for error in errors(file, code)),
+        fixed={file: code for tag, file, code in blocks if tag},
+        unsafe=any(tag == "unsafe-fixed" for tag, _, _ in blocks),
+    )
+
+
+def errors(file: str, code: str) -> list[tuple[str, int, str]]:
+    return [
+        (file, row, found)
+        for row, text in enumerate(code.split("\n"), 1)
+        for mark in ERROR.findall(text)
+        for found in re.findall(r"LS\d{3}", mark)
+    ]
+
+
+@pytest.mark.parametrize("case", cases())
+def test_case(case: Case, tmp_path: Path) -> None:
+    assert case.sources, "a case without source"
+    for file, code in case.sources.items():
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text(code, encoding="utf-8", newline="")
+    assert found(tmp_path) == case.errors
+    for file in case.sources:
+        check_fixes(case, tmp_path, file)
+
+
+def found(root: Path) -> list[tuple[str, int, str]]:
+    report = engine.check([root], Config(root))
+    assert report.problems == ()
+    return sorted((str(f.path.relative_to(root).as_posix()), f.start.row, f.code) for f in report.findings)
+
+
+def check_fixes(case: Case, root: Path, file: str) -> None:
+    """The fixed text is the expected one, parses, has nothing left to fix, and is not fixed a second time."""
+    document = Document.read(root / file)
+    fixed = engine.fix_document(document, Config(root), unsafe=case.unsafe)
+    if file in case.fixed:
+        assert fixed.text == case.fixed[file]
+    if fixed.text == document.text:
+        return
+    cst.parse_module(fixed.text)
+    after = Document.from_bytes(root / file, document.encode(fixed.text))
+    assert engine.fix_document(after, Config(root), unsafe=case.unsafe).text == fixed.text
+    left = [finding.start.row for finding in engine.check_document(after, Config(root))]
+    assert len(left) < len([error for error in case.errors if error[0] == file])
