@@ -196,7 +196,7 @@ def _leaves(blocks: Iterable[Block], scope: Scope) -> Iterator[tuple[Block, Scop
             yield block, scope
 
 
-# --- the traversal ------------------------------------------------------------------------------------------------------
+# --- the traversal ------------------------------------------------------------------------------------------------
 
 Visit = Callable[[cst.CSTNode], object]
 
@@ -254,7 +254,7 @@ def _path_to(root: cst.CSTNode, node: cst.CSTNode) -> list[cst.CSTNode]:
     return [root]
 
 
-# --- the fix loop -------------------------------------------------------------------------------------------------------
+# --- the fix loop -------------------------------------------------------------------------------------------------
 
 
 def fix_document(document: Document, config: Config, *, unsafe: bool) -> FixResult:
@@ -301,4 +301,5 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
 def _confession(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     place = next((f for f in reversed(frames) if Path(f.filename).parent.name == "rules"), frames[-1])
-    return f"{type(error).__name__} in {Path(place.filename).name}:{place.lineno}; please report this fault of lint-sessions"
+    where = f"{Path(place.filename).name}:{place.lineno}"
+    return f"{type(error).__name__} in {where}: {error}; please report this fault of lint-sessions"

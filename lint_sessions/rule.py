@@ -104,7 +104,12 @@ class Rule(cst.BatchableCSTVisitor):
         return re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
 
     def report(
-        self, node: cst.CSTNode, *, trace: Iterable[tuple[cst.CSTNode, str]] = (), fix: LateFix | None = None, **words: str
+        self,
+        node: cst.CSTNode,
+        *,
+        trace: Iterable[tuple[cst.CSTNode, str]] = (),
+        fix: LateFix | None = None,
+        **words: str,
     ) -> None:
         """Report a finding at `node`; `trace` gives the statements of its path, in the order of the run."""
         self.context.add(self, node, self.message.format(**words), trace, fix)

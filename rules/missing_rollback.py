@@ -8,8 +8,7 @@ import libcst as cst
 
 from lint_sessions.edits import Lines
 from lint_sessions.engine import Context
-from lint_sessions.flow.evaluate import Poisoned
-from lint_sessions.flow.state import Held, Manager
+from lint_sessions.flow.state import Held, Manager, Poisoned
 from lint_sessions.rule import Edit, Fix, Rule, Safety
 
 

@@ -12,6 +12,7 @@ from lint_sessions.project.types import (
     EngineType,
     External,
     FactoryType,
+    Flavor,
     FunctionType,
     GeneratorType,
     InstanceType,
@@ -77,9 +78,9 @@ def test_flavor(tmp_path: Path) -> None:
     text = "a = async_sessionmaker(expire_on_commit=False)()\nb = sessionmaker(class_=AsyncSession)()\nc = Session(engine.connect())\n"
     project = SmallProject(tmp_path, {"main.py": PRELUDE + text})
     a, b, c = (project.type_of(name) for name in "abc")
-    assert isinstance(a, SessionType) and a.flavor.is_async and a.flavor.expires is False
-    assert isinstance(b, SessionType) and b.flavor.is_async and b.flavor.expires is True
-    assert isinstance(c, SessionType) and c.flavor.on_connection
+    assert a == SessionType(Flavor(is_async=True, expires=False))
+    assert b == SessionType(Flavor(is_async=True, expires=True))
+    assert c == SessionType(Flavor(on_connection=True))
 
 
 @pytest.mark.parametrize(

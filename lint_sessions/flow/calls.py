@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import libcst as cst
 
 from lint_sessions.flow.evaluate import Evaluator, Outcome
@@ -20,6 +18,7 @@ from lint_sessions.flow.operations import (
     QUIET_CALLS,
     QUIET_RECEIVERS,
 )
+from lint_sessions.flow.project_calls import Arguments, construct, function
 from lint_sessions.flow.state import (
     Bound,
     Cause,
@@ -27,7 +26,6 @@ from lint_sessions.flow.state import (
     Form,
     Held,
     Holder,
-    Items,
     Manager,
     Pending,
     Phase,
@@ -38,11 +36,10 @@ from lint_sessions.flow.state import (
     escape,
     sites_in,
 )
-from lint_sessions.project.names import is_generator, parameters, walk
+from lint_sessions.project.known import SESSION_CLASSES
+from lint_sessions.project.names import walk
 from lint_sessions.project.scopes import last_name
-from lint_sessions.project.sessions import SESSION_CLASSES
 from lint_sessions.project.types import (
-    AwaitableType,
     CallableType,
     ClassType,
     ConnectionType,
@@ -52,12 +49,9 @@ from lint_sessions.project.types import (
     FunctionType,
     InstanceType,
     MethodType,
-    NoneType,
     SessionType,
     Type,
 )
-
-Arguments = list[tuple[cst.Arg, Value]]
 
 
 class Run(Evaluator):
@@ -93,7 +87,7 @@ def apply(run: Evaluator, node: cst.Call, callee: Value, args: Arguments, state:
     return typed(run, node, run.infer(node.func), args, state)
 
 
-# --- methods of sessions and of what comes from them ----------------------------------------------------------------------
+# --- methods of sessions and of what comes from them --------------------------------------------------------------
 
 
 def operation(run: Evaluator, node: cst.Call, site: Site, name: str, args: Arguments, state: State) -> list[Outcome]:
@@ -245,7 +239,7 @@ def closure(run: Evaluator, node: cst.Call, sites: tuple[Site, ...], args: Argum
     return [(state, None)]
 
 
-# --- everything else: by the type of what is called -------------------------------------------------------------------------
+# --- everything else: by the type of what is called ---------------------------------------------------------------
 
 
 def typed(run: Evaluator, node: cst.Call, kind: Type | None, args: Arguments, state: State) -> list[Outcome]:
@@ -271,14 +265,12 @@ def typed(run: Evaluator, node: cst.Call, kind: Type | None, args: Arguments, st
         case MethodType(owner=EngineType() | ConnectionType() | FactoryType()):
             run.fail(state, node, Cause.ERROR)
             return [(escape(state, (s for _, v in args for s in sites_in(v))), None)]
-        case FunctionType():
-            return function(run, node, kind, args, state)
-        case ClassType():
-            return construct(run, node, kind, args, state)
+        case FunctionType() | ClassType():
+            return of_project(run, node, kind, args, state)
         case InstanceType(cls=ClassType() as cls):
             method = run.types.method(cls, "__call__")
             if method is not None:
-                return function(run, node, FunctionType(method.scope, kind), args, state)
+                return of_project(run, node, FunctionType(method.scope, kind), args, state)
         case External():
             return external(run, node, kind, args, state)
     return unknown(run, node, args, state)
@@ -341,12 +333,23 @@ def elsewhere(run: Evaluator, node: cst.Call, args: Arguments, state: State) -> 
         return apply(run, node, callee, rest, state)
     kind = run.infer(args[0][0].value)
     if isinstance(kind, FunctionType):
-        return function(run, node, kind, rest, state)
+        return of_project(run, node, kind, rest, state)
     return unknown(run, node, args, state)
 
 
+def of_project(
+    run: Evaluator, node: cst.Call, kind: FunctionType | ClassType, args: Arguments, state: State
+) -> list[Outcome]:
+    """A function or class of the project is called."""
+    if isinstance(kind, ClassType):
+        known = construct(run, node, kind, args, state)
+    else:
+        known = function(run, node, kind, args, state)
+    return known if known is not None else unknown(run, node, args, state)
+
+
 def unknown(run: Evaluator, node: cst.Call, args: Arguments, state: State) -> list[Outcome]:
-    """Nothing is known of the callee: it may fail, it may run a query, and it may take over a session that it is given."""
+    """Nothing is known of the callee: it may fail, run a query, or take over a session that it is given."""
     for arg, value in args:
         match value:
             case Derived(site=site, form=Form.QUERY):
@@ -377,116 +380,3 @@ def _quiet(node: cst.Call) -> bool:
         case cst.Name(value=name):
             return name in QUIET_CALLS
     return False
-
-
-# --- functions and classes of the project -----------------------------------------------------------------------------------
-
-
-def function(run: Evaluator, node: cst.Call, kind: FunctionType, args: Arguments, state: State) -> list[Outcome]:
-    """A function of the project is called: its summary says what it does."""
-    definition = kind.scope.node
-    if isinstance(definition, cst.Lambda):
-        return unknown(run, node, args, state)
-    assert isinstance(definition, cst.FunctionDef)
-    for _, value in args:
-        if isinstance(value, Pending):
-            state = next(iter(run.settle(value, state)), (state, None))[0]
-    given = assign_arguments(definition, kind, args)
-    if given is None:
-        return unknown(run, node, args, state)
-    if is_generator(definition):
-        kept = tuple(s for value in given.values() for s in sites_in(value))
-        run.fail(state, node, Cause.ERROR)
-        return [(state, Holder(kept) if kept else None)]
-    with_sessions = {name: v for name, v in given.items() if isinstance(v, Held)}
-    others = [s for name, v in given.items() if name not in with_sessions for s in sites_in(v)]
-    summary = run.summaries.of(kind, frozenset(with_sessions))
-    failing, after = state, state
-    for name, value in with_sessions.items():
-        failing = summary.effect(name).on_error(failing, value.site, node)
-        after = summary.effect(name).on_return(run, after, value.site, node)
-    failing, after = escape(failing, others), escape(after, others)
-    poisoned = any(session.failed is node for _, session in failing.sessions)
-    if summary.may_raise:
-        if poisoned:
-            run.fail(failing, node, Cause.DATABASE)
-            for site, session in failing.sessions:
-                failing = failing.update(site, failed=None) if session.failed is node else failing
-        run.fail(failing, node, Cause.ERROR)
-    if not summary.returns:
-        return []
-    if summary.gives_new is not None:
-        after, site = run.acquire(after, node, summary.gives_new)
-        return [(after, Held(site))]
-    if summary.gives_back in with_sessions:
-        return [(after, with_sessions[summary.gives_back])]
-    result = run.types.result(kind)
-    if isinstance(result, AwaitableType):
-        result = result.result
-    if isinstance(result, SessionType):
-        after, held = run.borrow(after, f"{id(node)}", node, result.flavor)
-        return [(after, held)]
-    if not isinstance(result, NoneType) and len(with_sessions) == 1 and summary.gives_derived:
-        (value,) = with_sessions.values()
-        return [(after, Derived(value.site, Form.INSTANCE, nullable=summary.gives_none))]
-    return [(after, None)]
-
-
-def construct(run: Evaluator, node: cst.Call, cls: ClassType, args: Arguments, state: State) -> list[Outcome]:
-    """An object of a project class is made; it may keep the sessions it is given."""
-    sites = tuple(s for _, value in args for s in sites_in(value))
-    method = run.types.method(cls, "__init__")
-    if method is None:
-        run.fail(state, node, Cause.ERROR)
-        return [(state, Holder(sites, InstanceType(cls)) if sites else None)]
-    outside = any(isinstance(base, External) and "." in base.name for base in run.types.ancestry(cls.scope))
-    if outside and sites:
-        return unknown(run, node, args, state)
-    kept = escape(state, ())
-    definition = method.scope.function
-    given = assign_arguments(definition, FunctionType(method.scope, InstanceType(cls)), args) if definition else None
-    if given is None:
-        return unknown(run, node, args, state)
-    held = {name: value for name, value in given.items() if isinstance(value, Held)}
-    summary = run.summaries.of(method, frozenset(held))
-    for name, value in held.items():
-        effect = summary.effect(name)
-        kept = replace(effect, escapes=effect.escapes and not effect.stored_on_self).on_return(
-            run, kept, value.site, node
-        )
-    if summary.may_raise:
-        run.fail(kept, node, Cause.ERROR)
-    return [(kept, Holder(sites, InstanceType(cls)) if sites else None)]
-
-
-def assign_arguments(node: cst.FunctionDef, kind: FunctionType, args: Arguments) -> dict[str, Value] | None:
-    """The arguments by parameter name; None when that can't be told (`*args` in the call, too many)."""
-    names = [p.name.value for p in parameters(node) if not p.star]
-    if kind.owner is not None and names:
-        names = names[1:]
-    params = node.params
-    star = params.star_arg.name.value if isinstance(params.star_arg, cst.Param) else None
-    double = params.star_kwarg.name.value if params.star_kwarg is not None else None
-    given: dict[str, Value] = {}
-    position = 0
-    for arg, value in args:
-        if arg.star:
-            return None
-        if arg.keyword is not None:
-            name = arg.keyword.value
-            if name not in names:
-                if double is None:
-                    return None
-                name = double
-        else:
-            if position < len(names):
-                name = names[position]
-            elif star is not None:
-                name = star
-            else:
-                return None
-            position += 1
-        if name in (star, double):
-            value = Items((given.get(name), value))
-        given[name] = value
-    return given

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 import libcst as cst
 
+from lint_sessions.flow.conditions import decide, refine, truth_of
 from lint_sessions.flow.operations import ENDING, NEVER_RETURN, catches
 from lint_sessions.flow.state import (
     Bound,
@@ -21,6 +22,7 @@ from lint_sessions.flow.state import (
     Manager,
     Pending,
     Phase,
+    Poisoned,
     Raised,
     Session,
     Site,
@@ -35,12 +37,9 @@ from lint_sessions.project.scopes import Scope
 from lint_sessions.project.sessions import Types
 from lint_sessions.project.types import (
     ClassType,
-    ConnectionType,
     External,
     Flavor,
     FunctionType,
-    InstanceType,
-    ManagerType,
     SessionType,
     Type,
 )
@@ -59,17 +58,6 @@ class Summaries(Protocol):
     def closes(self, kind: Type | None, names: Sequence[str]) -> bool: ...
 
 
-@dataclass(frozen=True)
-class Poisoned:
-    """A session that is used after a failed flush or commit which somebody caught without rolling back."""
-
-    site: Site
-    handler: cst.CSTNode
-    failed: cst.CSTNode
-    use: cst.CSTNode
-    state: State
-
-
 class Evaluator(ABC):
     """Evaluates the expressions of one function; `failures` and `poisoned` collect what happens on the way."""
 
@@ -84,7 +72,7 @@ class Evaluator(ABC):
         self.failures: list[State] = []
         self.poisoned: list[Poisoned] = []
 
-    # --- helpers ------------------------------------------------------------------------------------------------------
+    # --- helpers ---------------------------------------------------------------------------------------------------
 
     def fail(self, state: State, node: cst.CSTNode, cause: Cause) -> None:
         """Record that `node` may raise in `state`."""
@@ -132,7 +120,7 @@ class Evaluator(ABC):
             state = state.update(site, phase=Phase.ACTIVE, used=True).note(node, "used")
         return state
 
-    # --- calls: in `calls.Run` ----------------------------------------------------------------------------------------
+    # --- calls: in `calls.Run` -------------------------------------------------------------------------------------
 
     @abstractmethod
     def call(self, node: cst.Call, state: State) -> list[Outcome]:
@@ -142,7 +130,7 @@ class Evaluator(ABC):
     def settle(self, value: Value, state: State) -> list[Outcome]:
         """A coroutine is awaited, or handed to whoever awaits it."""
 
-    # --- expressions --------------------------------------------------------------------------------------------------
+    # --- expressions -----------------------------------------------------------------------------------------------
 
     def eval(self, node: cst.BaseExpression, state: State) -> list[Outcome]:
         """The ways in which evaluating `node` can end well."""
@@ -162,14 +150,14 @@ class Evaluator(ABC):
             case cst.BooleanOperation():
                 return self.boolean(node, state)
             case cst.UnaryOperation(operator=cst.Not()) | cst.Comparison():
-                true, false = self.decide(node, state)
+                true, false = decide(self, node, state)
                 both = [s for s in true if s in false]
                 known = [(s, Truth.TRUE) for s in true if s not in both] + [
                     (s, Truth.FALSE) for s in false if s not in both
                 ]
                 return [*known, *((s, None) for s in both)]
             case cst.IfExp(test=test, body=body, orelse=orelse):
-                true, false = self.decide(test, state)
+                true, false = decide(self, test, state)
                 return [o for s in true for o in self.eval(body, s)] + [o for s in false for o in self.eval(orelse, s)]
             case cst.NamedExpr(target=target, value=value):
                 return [(self.assign(target, v, s), v) for s, v in self.eval(value, state)]
@@ -285,7 +273,7 @@ class Evaluator(ABC):
         for before, value in self.eval(node.left, state):
             truth = truth_of(value)
             if isinstance(node.left, cst.Name) and truth is None:
-                true, false = self.refine(node.left, before)
+                true, false = refine(self, node.left, before)
                 stopped, going = (true, false) if stops_on_true else (false, true)
                 ends += [(s, value) for s in stopped]
                 ends += [o for s in going for o in self.eval(node.right, s)]
@@ -361,78 +349,10 @@ class Evaluator(ABC):
                 return state, Held(site)
         return state, None
 
-    # --- conditions ---------------------------------------------------------------------------------------------------
-
-    def decide(self, node: cst.BaseExpression, state: State) -> tuple[list[State], list[State]]:
-        """The states in which a condition is true, and those in which it is false."""
-        match node:
-            case cst.UnaryOperation(operator=cst.Not(), expression=inner):
-                true, false = self.decide(inner, state)
-                return false, true
-            case cst.BooleanOperation(left=left, operator=operator, right=right):
-                first_true, first_false = self.decide(left, state)
-                if isinstance(operator, cst.And):
-                    pairs = [self.decide(right, s) for s in first_true]
-                    return [s for t, _ in pairs for s in t], first_false + [s for _, f in pairs for s in f]
-                pairs = [self.decide(right, s) for s in first_false]
-                return first_true + [s for t, _ in pairs for s in t], [s for _, f in pairs for s in f]
-            case cst.Comparison(
-                left=subject, comparisons=[cst.ComparisonTarget(operator=operator, comparator=cst.Name(value="None"))]
-            ) if isinstance(operator, (cst.Is, cst.IsNot, cst.Equal, cst.NotEqual)):
-                none, some = self.is_none(subject, state)
-                return (none, some) if isinstance(operator, (cst.Is, cst.Equal)) else (some, none)
-            case cst.Name():
-                after, value = self.name(node, state)
-                truth = truth_of(value)
-                if truth is None:
-                    return self.refine(node, after)
-                return ([after], []) if truth else ([], [after])
-        true_states: list[State] = []
-        false_states: list[State] = []
-        ends = self.parts(node, state) if isinstance(node, cst.Comparison) else self.eval(node, state)
-        for after, value in ends:
-            truth = truth_of(value)
-            if truth is not False:
-                true_states.append(after)
-            if truth is not True:
-                false_states.append(after)
-        return true_states, false_states
-
-    def is_none(self, node: cst.BaseExpression, state: State) -> tuple[list[State], list[State]]:
-        none: list[State] = []
-        some: list[State] = []
-        for after, value in self.eval(node, state):
-            name = node.target if isinstance(node, cst.NamedExpr) else node
-            match value:
-                case Truth.NONE:
-                    none.append(after)
-                case Truth.TRUE | Truth.FALSE | Truth.SOME | Held() | Holder() | Items() | Manager():
-                    some.append(after)
-                case Derived(nullable=True):
-                    none.append(self.learn(name, Truth.NONE, after))
-                    some.append(self.learn(name, replace(value, nullable=False), after))
-                case Derived() | Bound() | Pending():
-                    some.append(after)
-                case _:
-                    none.append(self.learn(name, Truth.NONE, after))
-                    some.append(self.learn(name, Truth.SOME, after))
-        return none, some
-
-    def refine(self, node: cst.Name, state: State) -> tuple[list[State], list[State]]:
-        value = state.value(node.value)
-        if isinstance(value, Derived):
-            return [state.bind(node.value, replace(value, nullable=False))], [self.learn(node, Truth.NONE, state)]
-        return [self.learn(node, Truth.TRUE, state)], [self.learn(node, Truth.FALSY, state)]
-
     interesting: frozenset[str] = frozenset()
     """Names whose truth is worth remembering: tested more than once, or set beside an acquisition."""
 
-    def learn(self, node: cst.CSTNode, value: Value, state: State) -> State:
-        if isinstance(node, cst.Name) and (node.value in self.interesting or state.knows(node.value)):
-            return state.bind(node.value, value)
-        return state
-
-    # --- assignment ---------------------------------------------------------------------------------------------------
+    # --- assignment ------------------------------------------------------------------------------------------------
 
     def assign(self, target: cst.CSTNode, value: Value, state: State) -> State:
         match target:
@@ -453,83 +373,7 @@ class Evaluator(ABC):
                 return escape(state, sites_in(value))
         return state
 
-    # --- entering and leaving context managers --------------------------------------------------------------------------
-
-    def enter(self, item: cst.WithItem, state: State) -> list[State]:
-        ends: list[State] = []
-        for after, value in self.eval(item.item, state):
-            manager: Manager | Holder | None = None
-            entered: Value = None
-            match value:
-                case Held(site=site):
-                    manager = Manager(site, value, closes=True)
-                    entered = value
-                case Manager():
-                    manager, entered = value, value.entered
-                case Holder():
-                    manager, entered = value, value
-                case _:
-                    kind = self.types.entered(self.infer(item.item))
-                    if isinstance(kind, SessionType):
-                        after, entered = self.borrow(after, f"{id(item)}", item, kind.flavor)
-                        manager = Manager(entered.site, entered, closes=True)
-                    elif isinstance(self.infer(item.item), (ManagerType, InstanceType, ConnectionType)):
-                        self.fail(after, item, Cause.ERROR)
-            if manager is not None:
-                after = after.wait(item, manager)
-            if item.asname is not None:
-                after = self.assign(item.asname.name, entered, after)
-            ends.append(after)
-        return ends
-
-    def leave(self, item: cst.WithItem, state: State) -> list[State]:
-        manager = state.waits(item)
-        state = state.unwait(item)
-        match manager:
-            case Manager(site=site):
-                session = state.session(site)
-                if session is None:
-                    return [state]
-                if manager.commits:
-                    if session.failed is not None and session.swallowed is not None and not manager.savepoint:
-                        self.poisoned.append(Poisoned(site, session.swallowed, session.failed, item, state))
-                    ended = _closed(state, site) if manager.closes else _rolled_back(state, site)
-                    if session.phase is Phase.ACTIVE or session.pending:
-                        self.fail(ended, item, Cause.DATABASE)
-                    if manager.savepoint:
-                        return [state]
-                    return [ended]
-                return [_closed(state, site) if manager.closes else state]
-            case Holder(sites=sites, kind=kind):
-                return [self.leave_holder(state, sites, kind)]
-        return [state]
-
-    def leave_error(self, item: cst.WithItem, state: State) -> tuple[list[State], list[State]]:
-        """The states in which the exception in flight is suppressed, and those in which it goes on."""
-        manager = state.waits(item)
-        state = state.unwait(item)
-        match manager:
-            case Manager(site=site, closes=True):
-                return [], [_closed(state, site)]
-            case Manager(site=site):
-                return [], [state.update(site, failed=None) if manager.savepoint else _rolled_back(state, site)]
-            case Holder(sites=sites, kind=kind):
-                return [], [self.leave_holder(state, sites, kind)]
-        call = item.item
-        if isinstance(call, cst.Call) and isinstance(kind := self.infer(call.func), External):
-            if kind.name in ("contextlib.suppress", "suppress"):
-                verdicts = [self.takes(arg.value, state.raised) for arg in call.args]
-                caught = [swallow(state, item)] if any(v is not False for v in verdicts) else []
-                return caught, [] if any(v is True for v in verdicts) else [state]
-        return [], [state]
-
-    def leave_holder(self, state: State, sites: tuple[Site, ...], kind: Type | None) -> State:
-        if kind is None or self.summaries.closes(kind, ("__exit__", "__aexit__")):
-            for site in sites:
-                state = _closed(state, site)
-        return state
-
-    # --- exceptions ---------------------------------------------------------------------------------------------------
+    # --- exceptions ------------------------------------------------------------------------------------------------
 
     def takes(self, handler: cst.BaseExpression, raised: Raised | None) -> bool | None:
         """Whether an except clause for `handler` takes an exception; None: it may."""
@@ -553,36 +397,6 @@ class Evaluator(ABC):
 
     def never_returns(self, kind: Type | None) -> bool:
         return isinstance(kind, External) and kind.name in NEVER_RETURN
-
-
-def _closed(state: State, site: Site) -> State:
-    return state.update(site, phase=Phase.CLOSED, owned=False, failed=None, swallowed=None, pending=False)
-
-
-def _rolled_back(state: State, site: Site) -> State:
-    return state.update(site, phase=Phase.ENDED, failed=None, swallowed=None, pending=False)
-
-
-def swallow(state: State, handler: cst.CSTNode) -> State:
-    """The exception in flight is taken by `handler`."""
-    for site, session in state.sessions:
-        if session.failed is not None and session.swallowed is None:
-            state = state.update(site, swallowed=handler)
-    return state.settle()
-
-
-def truth_of(value: Value) -> bool | None:
-    """Whether a value counts as true; None when that is not known."""
-    match value:
-        case Truth.NONE | Truth.FALSE | Truth.FALSY:
-            return False
-        case Truth.TRUE | Held() | Manager() | Pending():
-            return True
-        case Items(items=items):
-            return bool(items)
-        case Holder(kind=kind) if kind is not None:
-            return True
-    return None
 
 
 def _constant_index(node: cst.Subscript) -> int | None:

@@ -15,8 +15,10 @@ from enum import Enum
 import libcst as cst
 
 from lint_sessions.flow.calls import Run
-from lint_sessions.flow.evaluate import Evaluator, Poisoned, Summaries, swallow
+from lint_sessions.flow.conditions import decide
+from lint_sessions.flow.evaluate import Evaluator, Summaries
 from lint_sessions.flow.graph import Action, BasicBlock, Graph, Step, build
+from lint_sessions.flow.managers import enter, leave, leave_error
 from lint_sessions.flow.state import (
     Cause,
     Derived,
@@ -24,6 +26,7 @@ from lint_sessions.flow.state import (
     Held,
     Holder,
     Phase,
+    Poisoned,
     Raised,
     Session,
     Site,
@@ -33,6 +36,7 @@ from lint_sessions.flow.state import (
     Value,
     escape,
     sites_in,
+    swallow,
 )
 from lint_sessions.project.names import parameters, walk_scope
 from lint_sessions.project.scopes import Scope, has_decorator
@@ -102,7 +106,7 @@ class Lifecycle:
 
 
 def follow(types: Types, summaries: Summaries, scope: Scope, given: frozenset[str] | None = None) -> Lifecycle:
-    """Run a function from its entry; `given` names the parameters that are known to be sessions, None: by their types."""
+    """Run a function from its entry; `given` names the parameters that are sessions, None: their types tell."""
     node = scope.function
     assert node is not None
     graph = build(node.body.body if isinstance(node.body, cst.BaseSuite) else [node.body])
@@ -186,7 +190,7 @@ class _Exploration:
                 state = state.drop(site)
         return state
 
-    # --- steps --------------------------------------------------------------------------------------------------------
+    # --- steps -----------------------------------------------------------------------------------------------------
 
     def step(self, step: Step, state: State) -> tuple[list[State], list[State]]:
         run, node = self.run, step.node
@@ -196,17 +200,17 @@ class _Exploration:
             case Action.EVALUATE, cst.BaseExpression():
                 return [s for s, _ in run.eval(node, state)], []
             case Action.TEST, cst.BaseExpression():
-                return run.decide(node, state)
+                return decide(run, node, state)
             case Action.ITERATE, cst.For():
                 return self.iterate(node, state), []
             case Action.NEXT, cst.For():
                 return self.next(node, state)
             case Action.ENTER, cst.WithItem():
-                return run.enter(node, state), []
+                return enter(run, node, state), []
             case Action.LEAVE, cst.WithItem():
-                return run.leave(node, state), []
+                return leave(run, node, state), []
             case Action.LEAVE_ERROR, cst.WithItem():
-                suppressed, going = run.leave_error(node, state)
+                suppressed, going = leave_error(run, node, state)
                 return suppressed, going
             case Action.HANDLE, cst.ExceptHandler() | cst.ExceptStarHandler():
                 return self.handle(node, state)

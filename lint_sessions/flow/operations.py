@@ -169,7 +169,7 @@ _OUTSIDE_EXCEPTION = frozenset(
 
 
 def catches(handler: str, raised: Raised) -> bool | None:
-    """Whether a handler for the exception class `handler` (dotted, builtins bare) takes what was raised; None: it may."""
+    """Whether an except clause for the class `handler`, a dotted name, takes what was raised; None: it may."""
     name = handler.removeprefix("builtins.")
     if name == "BaseException":
         return True

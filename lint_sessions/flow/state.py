@@ -303,3 +303,22 @@ def escape(state: State, sites: Iterable[Site]) -> State:
     for site in sites:
         state = state.update(site, owned=False, stored=True, used=True)
     return state
+
+
+def swallow(state: State, handler: cst.CSTNode) -> State:
+    """The exception in flight is taken by `handler`."""
+    for site, session in state.sessions:
+        if session.failed is not None and session.swallowed is None:
+            state = state.update(site, swallowed=handler)
+    return state.settle()
+
+
+@dataclass(frozen=True)
+class Poisoned:
+    """A session that is used after a failed flush or commit which somebody caught without rolling back."""
+
+    site: Site
+    handler: cst.CSTNode
+    failed: cst.CSTNode
+    use: cst.CSTNode
+    state: State

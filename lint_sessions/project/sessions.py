@@ -5,11 +5,24 @@ Where a name comes from decides what it is. The well-known names count only wher
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Iterator, Sequence
 
 import libcst as cst
 
+from lint_sessions.project.annotations import declared, instance_of
+from lint_sessions.project.known import (
+    BUILTINS,
+    CONTEXT_DECORATORS,
+    ENGINE_MAKERS,
+    FACTORY_CLASSES,
+    FACTORY_NAMES,
+    MARKERS,
+    PROVIDER_NAMES,
+    PUBLISHED,
+    SCOPED_CLASSES,
+    SESSION_CLASSES,
+    is_listed,
+)
 from lint_sessions.project.modules import Module, Package, Project
 from lint_sessions.project.names import Binding, Kind, is_generator, walk_scope
 from lint_sessions.project.scopes import Scope, last_name
@@ -37,60 +50,6 @@ from lint_sessions.project.types import (
     join,
 )
 from lint_sessions.source.document import Block
-
-SESSION_CLASSES = {
-    **{f"sqlalchemy.{m}.Session": Flavor() for m in ("orm", "orm.session")},
-    **{f"sqlmodel.{m}Session": Flavor() for m in ("", "orm.session.")},
-    **{f"sqlalchemy.ext.asyncio.{m}AsyncSession": Flavor(is_async=True) for m in ("", "session.")},
-    **{f"sqlmodel.ext.asyncio.{m}AsyncSession": Flavor(is_async=True) for m in ("", "session.")},
-}
-SCOPED_CLASSES = {
-    **{f"sqlalchemy.orm.{m}scoped_session": False for m in ("", "scoping.")},
-    **{f"sqlalchemy.ext.asyncio.{m}async_scoped_session": True for m in ("", "scoping.")},
-}
-FACTORY_CLASSES = {
-    **{f"sqlalchemy.orm.{m}sessionmaker": False for m in ("", "session.")},
-    **{f"sqlalchemy.ext.asyncio.{m}async_sessionmaker": True for m in ("", "session.")},
-}
-ENGINE_MAKERS = {
-    **{f"{m}.create_engine": False for m in ("sqlalchemy", "sqlalchemy.engine", "sqlmodel")},
-    **{f"{m}.engine_from_config": False for m in ("sqlalchemy", "sqlalchemy.engine")},
-    **{f"sqlalchemy.ext.asyncio.{m}create_async_engine": True for m in ("", "engine.")},
-}
-ENGINE_CLASSES = {
-    **{
-        f"{m}.Engine": False for m in ("sqlalchemy", "sqlalchemy.engine", "sqlalchemy.engine.base", "sqlalchemy.future")
-    },
-    **{f"sqlalchemy.ext.asyncio.{m}AsyncEngine": True for m in ("", "engine.")},
-}
-CONNECTION_CLASSES = {
-    **{f"{m}.Connection": False for m in ("sqlalchemy", "sqlalchemy.engine", "sqlalchemy.engine.base")},
-    **{f"sqlalchemy.ext.asyncio.{m}AsyncConnection": True for m in ("", "engine.")},
-}
-CONTEXT_DECORATORS = frozenset(["contextlib.contextmanager", "contextlib.asynccontextmanager"])
-WRAPPED_GENERICS = frozenset(
-    f"{m}.{n}"
-    for m in ("typing", "collections.abc", "typing_extensions", "contextlib")
-    for n in ("Generator", "AsyncGenerator", "Iterator", "AsyncIterator", "Iterable", "AsyncIterable")
-)
-MARKERS = frozenset(
-    ["fastapi.Depends", "fastapi.Security", "fastapi.param_functions.Depends", "fastapi.param_functions.Security"]
-    + ["fastapi.params.Depends", "fastapi.params.Security", "litestar.di.Provide", "taskiq.TaskiqDepends"]
-    + ["fast_depends.Depends", "starlite.Provide", "faststream.Depends", "aiogram_dialog.Depends"]
-)
-"""What marks a parameter as provided by a callable."""
-
-FACTORY_NAMES = frozenset(
-    ["SessionLocal", "AsyncSessionLocal", "LocalSession", "SessionFactory", "AsyncSessionFactory", "session_factory"]
-    + ["async_session_factory", "async_session_maker", "async_sessionmaker_factory", "session_maker", "SessionMaker"]
-    + ["AsyncSessionMaker", "local_session", "async_session", "DBSession"]
-)
-"""Names that mean a session factory where the module they come from can't be found."""
-
-PROVIDER_NAMES = frozenset(
-    ["get_db", "get_session", "get_async_session", "get_async_db", "get_db_session", "get_database_session"]
-)
-"""Names that mean a yield provider where the module they come from can't be found."""
 
 
 class Types:
@@ -237,7 +196,7 @@ class Types:
 
     def _is_missing(self, source: str) -> bool:
         """Whether a module that could not be found may be one of the project's own."""
-        return source.partition(".")[0] not in _PUBLISHED
+        return source.partition(".")[0] not in PUBLISHED
 
     def member(self, module: Module | Package, name: str) -> Type | None:
         """The type of a module's attribute, or None."""
@@ -264,9 +223,9 @@ class Types:
                     return kind
             elif found is None:
                 external = External(f"{binding.source}.{name}")
-                if _is_listed(external.name):
+                if is_listed(external.name):
                     return external
-        return External(name, resolved=name in _BUILTINS) if missing else None
+        return External(name, resolved=name in BUILTINS) if missing else None
 
     def _parameter(self, binding: Binding, scope: Scope) -> Type | None:
         if binding.name == scope.first_parameter and scope.parent is not None:
@@ -307,108 +266,9 @@ class Types:
             return result.entered
         return result
 
-    # --- annotations --------------------------------------------------------------------------------------------
-
     def annotation(self, node: cst.BaseExpression, scope: Scope) -> Type | None:
         """The type of a value that is declared as `node`."""
-        match node:
-            case cst.SimpleString():
-                text = node.evaluated_value
-                try:
-                    return self.annotation(cst.parse_expression(text), scope) if isinstance(text, str) else None
-                except cst.ParserSyntaxError:
-                    return None
-            case cst.BinaryOperation(left=left, operator=cst.BitOr(), right=right):
-                return join([self.annotation(left, scope), self.annotation(right, scope)])
-            case cst.Name(value="None"):
-                return NoneType()
-            case cst.Subscript(value=value, slice=elements):
-                items = [e.slice.value for e in elements if isinstance(e.slice, cst.Index)]
-                return self._generic(value, items, scope)
-        alias = self._alias(node, scope)
-        if alias is not None:
-            return self.annotation(alias[0], alias[1])
-        return self._instance_of(self.infer(node, scope))
-
-    def _alias(self, node: cst.BaseExpression, scope: Scope) -> tuple[cst.BaseExpression, Scope] | None:
-        """The expression behind a type alias such as `SessionDep = Annotated[Session, Depends(get_db)]`."""
-        found = self.definition(node, scope)
-        if found is None:
-            return None
-        binding, owner, _ = found
-        if binding.kind is Kind.VALUE and isinstance(
-            binding.value, (cst.Subscript, cst.BinaryOperation, cst.SimpleString)
-        ):
-            return binding.value, owner
-        return None
-
-    def definition(self, node: cst.BaseExpression, scope: Scope) -> tuple[Binding, Scope, Block | None] | None:
-        """The one binding behind a name or `module.name`, imports followed; None when there is not exactly one."""
-        for _ in range(10):
-            if isinstance(node, cst.Attribute):
-                base = self.infer(node.value, scope)
-                if not (isinstance(base, ModuleType) and isinstance(base.module, Module)):
-                    return None
-                scope, name = self.module_scope(base.module), node.attr.value
-            elif isinstance(node, cst.Name):
-                name = node.value
-            else:
-                return None
-            found = scope.lookup(name)
-            if found is None or len(found[1]) != 1:
-                return None
-            scope, ((binding, block),) = found
-            if binding.kind is not Kind.IMPORT:
-                return binding, scope, block
-            module = scope.module.imported(binding.source)
-            if binding.attribute is None or not isinstance(module, Module):
-                return None
-            scope, node = self.module_scope(module), cst.Name(binding.attribute)
-        return None
-
-    def _generic(self, base: cst.BaseExpression, items: list[cst.BaseExpression], scope: Scope) -> Type | None:
-        if not items:
-            return None
-        kind = self.infer(base, scope)
-        if isinstance(kind, ClassType):
-            return InstanceType(kind)
-        if not isinstance(kind, External):
-            return None
-        match kind.last:
-            case "Annotated" | "Optional" | "Final" | "ClassVar" | "Mapped":
-                return self.annotation(items[0], scope)
-            case "Union":
-                return join([self.annotation(item, scope) for item in items])
-            case "Callable":
-                return CallableType(self.annotation(items[-1], scope)) if len(items) == 2 else None
-            case "type" | "Type":
-                return self.infer(items[0], scope)
-            case "Awaitable":
-                return AwaitableType(self.annotation(items[0], scope))
-            case "Coroutine":
-                return AwaitableType(self.annotation(items[-1], scope))
-            case "AbstractContextManager" | "AbstractAsyncContextManager" | "ContextManager" | "AsyncContextManager":
-                return ManagerType(self.annotation(items[0], scope))
-        return self._instance_of(kind)
-
-    def _instance_of(self, kind: Type | None) -> Type | None:
-        if isinstance(kind, ClassType):
-            flavor = self.session_class(kind)
-            return SessionType(flavor) if flavor is not None else InstanceType(kind)
-        if not isinstance(kind, External):
-            return None
-        name = kind.name
-        if name in SESSION_CLASSES:
-            return SessionType(SESSION_CLASSES[name])
-        if name in SCOPED_CLASSES:
-            return SessionType(Flavor(is_async=SCOPED_CLASSES[name], is_scoped=True, expires=None))
-        if name in FACTORY_CLASSES:
-            return FactoryType(Flavor(is_async=FACTORY_CLASSES[name], expires=None))
-        if name in ENGINE_CLASSES:
-            return EngineType(ENGINE_CLASSES[name])
-        if name in CONNECTION_CLASSES:
-            return ConnectionType(CONNECTION_CLASSES[name])
-        return InstanceType(kind) if kind.resolved and "." in name else None
+        return declared(self, node, scope)
 
     # --- attributes ---------------------------------------------------------------------------------------------
 
@@ -656,7 +516,7 @@ class Types:
     def _made_factory(self, name: str, call: cst.Call, scope: Scope) -> FactoryType:
         is_async = FACTORY_CLASSES[name]
         cls = argument(call, 1, "class_") if not is_async else None
-        kind = self._instance_of(self.infer(cls, scope)) if cls is not None else None
+        kind = instance_of(self, self.infer(cls, scope)) if cls is not None else None
         if isinstance(kind, SessionType):
             is_async = kind.flavor.is_async
         return FactoryType(self._bound(Flavor(is_async=is_async, expires=True), call, scope))
@@ -713,21 +573,6 @@ def _is_package(module: Module | Package) -> bool:
     return isinstance(module, Package) or module.path.name == "__init__.py"
 
 
-def _is_listed(name: str) -> bool:
-    return any(
-        name in table
-        for table in (
-            SESSION_CLASSES,
-            SCOPED_CLASSES,
-            FACTORY_CLASSES,
-            ENGINE_MAKERS,
-            ENGINE_CLASSES,
-            CONTEXT_DECORATORS,
-            MARKERS,
-        )
-    )
-
-
 def assignments_to_attribute(method: Scope, name: str) -> Iterator[tuple[cst.BaseExpression, cst.CSTNode]]:
     """Every `self.name = value` in a method: the value and the statement."""
     node, own = method.function, method.first_parameter
@@ -748,13 +593,3 @@ def assignments_to_attribute(method: Scope, name: str) -> Iterator[tuple[cst.Bas
                 value=cst.BaseExpression() as value,
             ) if (base, attr) == (own, name):
                 yield value, inner
-
-
-_PUBLISHED = frozenset(
-    ["sqlalchemy", "sqlmodel", "fastapi", "starlette", "litestar", "contextlib", "functools", "asyncio", "typing"]
-    + ["requests", "aiohttp", "boto3", "aioboto3", "httpx", "flask", "flask_sqlalchemy", "django", "celery", "pydantic"]
-    + ["collections", "abc", "os", "sys", "logging", "datetime", "pytest", "aiogram", "telegram", "sqlite3", "psycopg2"]
-)
-"""Top-level packages that are never a missing module of the project."""
-
-_BUILTINS = frozenset(dir(builtins))

@@ -47,7 +47,7 @@ def _field(plain: str, others: str) -> str:
     return rf"\{{(?!\{{){plain}*(?:(?:{others}|\{{{plain}*\}}){plain}*)*\}}"
 
 
-_ESCAPE = rf"\\(?:N\{{[\w -]*\}}|\r\n|[^{{]|(?=\{{))"
+_ESCAPE = r"\\(?:N\{[\w -]*\}|\r\n|[^{]|(?=\{))"
 _SINGLE = r"'[^'{}\"\\\r\n]*'"
 _DOUBLE = r'"[^"{}\'\\\r\n]*"'
 
@@ -56,7 +56,9 @@ def _format_string(quote: str) -> str:
     other = _DOUBLE if quote[0] == "'" else _SINGLE
     if len(quote) == 1:
         field = _field(r"[^{}\"'#\\\r\n]", other)
-        return rf"{quote}(?!{quote}{quote})[^{quote}\\{{\r\n]*(?:(?:{_ESCAPE}|\{{\{{|{field})[^{quote}\\{{\r\n]*)*{quote}"
+        return (
+            rf"{quote}(?!{quote}{quote})[^{quote}\\{{\r\n]*(?:(?:{_ESCAPE}|\{{\{{|{field})[^{quote}\\{{\r\n]*)*{quote}"
+        )
     field = _field(r"[^{}\"'#\\]", f"{_SINGLE}|{_DOUBLE}")
     inner = rf"{_ESCAPE}|\{{\{{|{field}|{quote[0]}(?!{quote[:2]})"
     return rf"{quote}[^{quote[0]}\\{{]*(?:(?:{inner})[^{quote[0]}\\{{]*)*{quote}"
@@ -173,7 +175,7 @@ def _lines(text: str, start: int, end: int, indent: str) -> Iterator[tuple[int, 
     for kind, first, past in tokens(text, begin, end, indent):
         if kind == START:
             if not depth:
-                yield begin, first
+                yield begin, _without_blanks(text, first)
                 begin = past
         elif kind == OPEN:
             depth += 1
@@ -181,7 +183,14 @@ def _lines(text: str, start: int, end: int, indent: str) -> Iterator[tuple[int, 
             depth -= depth > 0
         elif kind == LAST:
             last = first
-    yield begin, last
+    yield begin, _without_blanks(text, last)
+
+
+def _without_blanks(text: str, end: int) -> int:
+    # A line that is continued may end in blank lines.
+    while text[end - 1] in " \t\f\r\n\\":
+        end -= 1
+    return end
 
 
 def cut_class(text: str, piece: Piece) -> tuple[str, list[Piece]]:

@@ -1,0 +1,97 @@
+"""Conditions: the states in which one is true and those in which it is false, with what is learnt on either side."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from lint_sessions.flow.state import Bound, Derived, Held, Holder, Items, Manager, Pending, State, Truth, Value
+
+if TYPE_CHECKING:
+    from lint_sessions.flow.evaluate import Evaluator
+
+
+def decide(run: Evaluator, node: cst.BaseExpression, state: State) -> tuple[list[State], list[State]]:
+    """The states in which a condition is true, and those in which it is false."""
+    match node:
+        case cst.UnaryOperation(operator=cst.Not(), expression=inner):
+            true, false = decide(run, inner, state)
+            return false, true
+        case cst.BooleanOperation(left=left, operator=operator, right=right):
+            first_true, first_false = decide(run, left, state)
+            if isinstance(operator, cst.And):
+                pairs = [decide(run, right, s) for s in first_true]
+                return [s for t, _ in pairs for s in t], first_false + [s for _, f in pairs for s in f]
+            pairs = [decide(run, right, s) for s in first_false]
+            return first_true + [s for t, _ in pairs for s in t], [s for _, f in pairs for s in f]
+        case cst.Comparison(
+            left=subject, comparisons=[cst.ComparisonTarget(operator=operator, comparator=cst.Name(value="None"))]
+        ) if isinstance(operator, (cst.Is, cst.IsNot, cst.Equal, cst.NotEqual)):
+            none, some = is_none(run, subject, state)
+            return (none, some) if isinstance(operator, (cst.Is, cst.Equal)) else (some, none)
+        case cst.Name():
+            after, value = run.name(node, state)
+            truth = truth_of(value)
+            if truth is None:
+                return refine(run, node, after)
+            return ([after], []) if truth else ([], [after])
+    true_states: list[State] = []
+    false_states: list[State] = []
+    ends = run.parts(node, state) if isinstance(node, cst.Comparison) else run.eval(node, state)
+    for after, value in ends:
+        truth = truth_of(value)
+        if truth is not False:
+            true_states.append(after)
+        if truth is not True:
+            false_states.append(after)
+    return true_states, false_states
+
+
+def is_none(run: Evaluator, node: cst.BaseExpression, state: State) -> tuple[list[State], list[State]]:
+    none: list[State] = []
+    some: list[State] = []
+    for after, value in run.eval(node, state):
+        name = node.target if isinstance(node, cst.NamedExpr) else node
+        match value:
+            case Truth.NONE:
+                none.append(after)
+            case Truth.TRUE | Truth.FALSE | Truth.SOME | Held() | Holder() | Items() | Manager():
+                some.append(after)
+            case Derived(nullable=True):
+                none.append(learn(run, name, Truth.NONE, after))
+                some.append(learn(run, name, replace(value, nullable=False), after))
+            case Derived() | Bound() | Pending():
+                some.append(after)
+            case _:
+                none.append(learn(run, name, Truth.NONE, after))
+                some.append(learn(run, name, Truth.SOME, after))
+    return none, some
+
+
+def refine(run: Evaluator, node: cst.Name, state: State) -> tuple[list[State], list[State]]:
+    value = state.value(node.value)
+    if isinstance(value, Derived):
+        return [state.bind(node.value, replace(value, nullable=False))], [learn(run, node, Truth.NONE, state)]
+    return [learn(run, node, Truth.TRUE, state)], [learn(run, node, Truth.FALSY, state)]
+
+
+def learn(run: Evaluator, node: cst.CSTNode, value: Value, state: State) -> State:
+    if isinstance(node, cst.Name) and (node.value in run.interesting or state.knows(node.value)):
+        return state.bind(node.value, value)
+    return state
+
+
+def truth_of(value: Value) -> bool | None:
+    """Whether a value counts as true; None when that is not known."""
+    match value:
+        case Truth.NONE | Truth.FALSE | Truth.FALSY:
+            return False
+        case Truth.TRUE | Held() | Manager() | Pending():
+            return True
+        case Items(items=items):
+            return bool(items)
+        case Holder(kind=kind) if kind is not None:
+            return True
+    return None

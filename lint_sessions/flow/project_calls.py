@@ -1,0 +1,132 @@
+"""Calls of the project's own functions and classes: their summaries say what happens to the sessions they are given."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import libcst as cst
+
+from lint_sessions.flow.evaluate import Evaluator, Outcome
+from lint_sessions.flow.state import Cause, Derived, Form, Held, Holder, Items, Pending, State, Value, escape, sites_in
+from lint_sessions.project.names import is_generator, parameters
+from lint_sessions.project.types import (
+    AwaitableType,
+    ClassType,
+    External,
+    FunctionType,
+    InstanceType,
+    NoneType,
+    SessionType,
+)
+
+Arguments = list[tuple[cst.Arg, Value]]
+
+
+def function(run: Evaluator, node: cst.Call, kind: FunctionType, args: Arguments, state: State) -> list[Outcome] | None:
+    """A function of the project is called: its summary says what it does; None where that can't be told."""
+    definition = kind.scope.node
+    if isinstance(definition, cst.Lambda):
+        return None
+    assert isinstance(definition, cst.FunctionDef)
+    for _, value in args:
+        if isinstance(value, Pending):
+            state = next(iter(run.settle(value, state)), (state, None))[0]
+    given = assign_arguments(definition, kind, args)
+    if given is None:
+        return None
+    if is_generator(definition):
+        kept = tuple(s for value in given.values() for s in sites_in(value))
+        run.fail(state, node, Cause.ERROR)
+        return [(state, Holder(kept) if kept else None)]
+    with_sessions = {name: v for name, v in given.items() if isinstance(v, Held)}
+    others = [s for name, v in given.items() if name not in with_sessions for s in sites_in(v)]
+    summary = run.summaries.of(kind, frozenset(with_sessions))
+    failing, after = state, state
+    for name, value in with_sessions.items():
+        failing = summary.effect(name).on_error(failing, value.site, node)
+        after = summary.effect(name).on_return(run, after, value.site, node)
+    failing, after = escape(failing, others), escape(after, others)
+    poisoned = any(session.failed is node for _, session in failing.sessions)
+    if summary.may_raise:
+        if poisoned:
+            run.fail(failing, node, Cause.DATABASE)
+            for site, session in failing.sessions:
+                failing = failing.update(site, failed=None) if session.failed is node else failing
+        run.fail(failing, node, Cause.ERROR)
+    if not summary.returns:
+        return []
+    if summary.gives_new is not None:
+        after, site = run.acquire(after, node, summary.gives_new)
+        return [(after, Held(site))]
+    if summary.gives_back in with_sessions:
+        return [(after, with_sessions[summary.gives_back])]
+    result = run.types.result(kind)
+    if isinstance(result, AwaitableType):
+        result = result.result
+    if isinstance(result, SessionType):
+        after, held = run.borrow(after, f"{id(node)}", node, result.flavor)
+        return [(after, held)]
+    if not isinstance(result, NoneType) and len(with_sessions) == 1 and summary.gives_derived:
+        (value,) = with_sessions.values()
+        return [(after, Derived(value.site, Form.INSTANCE, nullable=summary.gives_none))]
+    return [(after, None)]
+
+
+def construct(run: Evaluator, node: cst.Call, cls: ClassType, args: Arguments, state: State) -> list[Outcome] | None:
+    """An object of a project class is made; it may keep the sessions it is given. None where that can't be told."""
+    sites = tuple(s for _, value in args for s in sites_in(value))
+    method = run.types.method(cls, "__init__")
+    if method is None:
+        run.fail(state, node, Cause.ERROR)
+        return [(state, Holder(sites, InstanceType(cls)) if sites else None)]
+    outside = any(isinstance(base, External) and "." in base.name for base in run.types.ancestry(cls.scope))
+    if outside and sites:
+        return None
+    kept = escape(state, ())
+    definition = method.scope.function
+    given = assign_arguments(definition, FunctionType(method.scope, InstanceType(cls)), args) if definition else None
+    if given is None:
+        return None
+    held = {name: value for name, value in given.items() if isinstance(value, Held)}
+    summary = run.summaries.of(method, frozenset(held))
+    for name, value in held.items():
+        effect = summary.effect(name)
+        kept = replace(effect, escapes=effect.escapes and not effect.stored_on_self).on_return(
+            run, kept, value.site, node
+        )
+    if summary.may_raise:
+        run.fail(kept, node, Cause.ERROR)
+    return [(kept, Holder(sites, InstanceType(cls)) if sites else None)]
+
+
+def assign_arguments(node: cst.FunctionDef, kind: FunctionType, args: Arguments) -> dict[str, Value] | None:
+    """The arguments by parameter name; None when that can't be told (`*args` in the call, too many)."""
+    names = [p.name.value for p in parameters(node) if not p.star]
+    if kind.owner is not None and names:
+        names = names[1:]
+    params = node.params
+    star = params.star_arg.name.value if isinstance(params.star_arg, cst.Param) else None
+    double = params.star_kwarg.name.value if params.star_kwarg is not None else None
+    given: dict[str, Value] = {}
+    position = 0
+    for arg, value in args:
+        if arg.star:
+            return None
+        if arg.keyword is not None:
+            name = arg.keyword.value
+            if name not in names:
+                if double is None:
+                    return None
+                name = double
+        else:
+            if position < len(names):
+                name = names[position]
+            elif star is not None:
+                name = star
+            else:
+                return None
+            position += 1
+        if name in (star, double):
+            value = Items((given.get(name), value))
+        given[name] = value
+    return given
