@@ -21,7 +21,7 @@ from lint_sessions.project.names import children
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.sessions import Types
 from lint_sessions.registry import INVALID_SYNTAX, rules
-from lint_sessions.rule import Edit, Finding, Fix, LateFix, Note, Position, Rule, Safety
+from lint_sessions.rule import Edit, Finding, Fix, LateFix, Note, Position, Rule, Safety, TraceStep
 from lint_sessions.source.document import Block, Document, SourceError, SyntaxProblem
 from lint_sessions.source.files import discover
 from lint_sessions.source.suppress import Suppressions
@@ -62,7 +62,7 @@ class Analysis:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.project = Project(config.root)
+        self.project = Project(config.root, (*config.exclude, *config.extend_exclude))
         self.types = Types(self.project, config.factories, config.providers)
         self.summaries = SummaryTable(self.types)
 
@@ -70,10 +70,11 @@ class Analysis:
 class Context:
     """What a rule can ask while one block is visited, and where it reports."""
 
-    def __init__(self, analysis: Analysis, document: Document, block: Block, scope: Scope, *, fixes: bool) -> None:
+    def __init__(self, analysis: Analysis, path: Path, block: Block, scope: Scope, *, fixes: bool) -> None:
         self.types = analysis.types
         self.summaries = analysis.summaries
-        self.document = document
+        self.path = path
+        self.document = block.document
         self.block = block
         self.scope = scope
         """The scope around the node that is being visited."""
@@ -94,17 +95,28 @@ class Context:
         text = " ".join(self.source(node).split())
         return text if len(text) <= limit else text[: limit - 1] + "…"
 
-    def add(
-        self, rule: Rule, node: cst.CSTNode, message: str, trace: Iterable[tuple[cst.CSTNode, str]], fix: LateFix | None
-    ) -> None:
+    def add(self, rule: Rule, node: cst.CSTNode, message: str, trace: Iterable[TraceStep], fix: LateFix | None) -> None:
         """Record a finding of `rule` at `node`."""
         start, end = self._place(node)
-        notes = tuple(Note(self.block.span(step)[0], text) for step, text in trace)
+        notes = tuple(self._note(step) for step in trace)
         made = fix() if fix is not None and self._fixes else None
-        finding = Finding(self.document.path, start, end, rule.code, rule.rule_name(), message, notes, made)
+        finding = Finding(self.path, start, end, rule.code, rule.rule_name(), message, notes, made)
         rows = _statement_rows(self.block, node)
         if all(known != finding for known, _ in self.findings):
             self.findings.append((finding, rows))
+
+    def _note(self, step: TraceStep) -> Note:
+        block = step.block or self.block
+        path = None if block.document is self.document else block.document.path
+        return Note(block.span(step.node)[0], step.text, path)
+
+    def owns(self, node: cst.CSTNode) -> bool:
+        """Whether a node stands in this block."""
+        try:
+            self.block.span(node)
+        except KeyError:
+            return False
+        return True
 
     def _place(self, node: cst.CSTNode) -> tuple[Position, Position]:
         """Where to underline: of a compound statement only its first line."""
@@ -133,6 +145,8 @@ def check(
         try:
             findings += check_document(Document.read(path), config, fixes=fixes, analysis=analysis)
             checked += 1
+        except RecursionError:
+            problems.append(Problem(path, "nested too deeply to be followed"))
         except SourceError as error:
             problems.append(Problem(path, str(error)))
         except Exception as error:
@@ -167,11 +181,11 @@ def _unsuppressed(
     _check_syntax(document)
     module = analysis.project.add(document)
     found: list[tuple[Finding, range]] = []
-    for block, scope in _leaves(document.blocks, analysis.types.module_scope(module)):
-        text = document.text[block.start : block.end].encode("utf-8", "replace")
+    for block, scope in _leaves(module.blocks, analysis.types.module_scope(module)):
+        text = module.document.text[block.start : block.end].encode("utf-8", "replace")
         suspects = [rule for rule in chosen if all(re.search(gate, text) for gate in rule.gates)]
         if suspects:
-            context = Context(analysis, document, block, scope, fixes=fixes)
+            context = Context(analysis, document.path, block, scope, fixes=fixes)
             _visit(block.node, _visitors([rule(context) for rule in suspects]), context)
             found += context.findings
     return found

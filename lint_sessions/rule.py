@@ -13,6 +13,7 @@ import libcst as cst
 
 if TYPE_CHECKING:
     from lint_sessions.engine import Context
+    from lint_sessions.source.document import Block
 
 
 class Safety(Enum):
@@ -75,6 +76,15 @@ class Finding:
         return (str(self.path), self.start, self.code)
 
 
+@dataclass(frozen=True, eq=False)
+class TraceStep:
+    """A step of a path, by its node; `block` where it stands in another block than the finding."""
+
+    node: cst.CSTNode
+    text: str
+    block: Block | None = None
+
+
 LateFix = Callable[[], "Fix | None"]
 
 
@@ -107,7 +117,7 @@ class Rule(cst.BatchableCSTVisitor):
         self,
         node: cst.CSTNode,
         *,
-        trace: Iterable[tuple[cst.CSTNode, str]] = (),
+        trace: Iterable[TraceStep] = (),
         fix: LateFix | None = None,
         **words: str,
     ) -> None:

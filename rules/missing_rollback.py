@@ -8,8 +8,10 @@ import libcst as cst
 
 from lint_sessions.edits import Lines
 from lint_sessions.engine import Context
+from lint_sessions.flow.lifecycle import Lifecycle
 from lint_sessions.flow.state import Held, Manager, Poisoned
-from lint_sessions.rule import Edit, Fix, Rule, Safety
+from lint_sessions.project.scopes import Scope
+from lint_sessions.rule import Edit, Fix, Rule, Safety, TraceStep
 
 
 class MissingRollback(Rule):
@@ -60,29 +62,62 @@ class MissingRollback(Rule):
     """
 
     code = "LS401"
-    message = "no rollback after {failed} failed, so {use} {consequence}"
-    gates = (rb"\bexcept\b|\bsuppress\b", rb"\b(commit|flush)\b|\bdef\b")
+    message = "no rollback after {failed} failed, so {then}"
+    gates = (rb"\b(except|suppress|commit|flush)\b",)
     fixable = Safety.SAFE
 
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
-        runs = self.context.lifecycle(self.context.scope.child(node))
-        for handler in dict.fromkeys(p.handler for p in runs.poisoned):
-            self._report(next(p for p in runs.poisoned if p.handler is handler))
+        scope = self.context.scope.child(node)
+        runs = self.context.lifecycle(scope)
+        found = {p.handler: p for p in reversed(runs.poisoned) if self.context.owns(p.handler)}
+        for poisoned in found.values():
+            self._report(poisoned)
+        for left in _left_behind(runs):
+            caller = None if left.handler in found else self.context.summaries.poisoned_callers(scope, left.handler)
+            if caller is not None:
+                self._report_caller(left, *caller)
 
     def _report(self, poisoned: Poisoned) -> None:
-        lost = isinstance(poisoned.use, cst.WithItem)
-        self.report(
-            poisoned.handler,
-            trace=[
-                (poisoned.failed, "fails here and poisons the transaction"),
-                (poisoned.handler, "caught here, with no rollback"),
-                (poisoned.use, "exits cleanly here, every row lost" if lost else "raises PendingRollbackError here"),
-            ],
-            failed=f"`{self.context.short(poisoned.failed, 30)}`",
-            use=f"`{self.context.short(poisoned.use, 30)}`",
-            fix=None if lost else partial(_roll_back_first, self.context, poisoned),
-            consequence="exits cleanly with every row lost" if lost else "raises PendingRollbackError",
-        )
+        short, use = self.context.short, poisoned.use
+        failed = f"`{short(poisoned.failed, 30)}`"
+        swallowed = poisoned.handler is not poisoned.failed
+        trace = [TraceStep(poisoned.failed, "fails here and poisons the transaction")]
+        if swallowed:
+            trace.append(TraceStep(poisoned.handler, "caught here, with no rollback"))
+        if use is None:
+            then = f"all later users of `{poisoned.site.key}` get PendingRollbackError"
+        elif isinstance(use, cst.WithItem):
+            then = f"`{short(use, 30)}` exits cleanly with every row lost"
+            trace.append(TraceStep(use, "exits cleanly here, every row lost"))
+        else:
+            then = f"`{short(use, 30)}` raises PendingRollbackError"
+            trace.append(TraceStep(use, "raises PendingRollbackError here"))
+        fix = partial(_roll_back_first, self.context, poisoned)
+        self.report(poisoned.handler, trace=trace, failed=failed, then=then, fix=fix)
+
+    def _report_caller(self, left: Poisoned, caller: Scope, poisoned: Poisoned) -> None:
+        """The session is used again by a caller."""
+        trace = [
+            TraceStep(left.failed, "fails here and poisons the transaction"),
+            TraceStep(left.handler, "caught here, with no rollback"),
+            TraceStep(poisoned.failed, "returns to this caller", caller.block),
+        ]
+        if poisoned.use is not None:
+            trace.append(TraceStep(poisoned.use, "raises PendingRollbackError here", caller.block))
+        then = f"`{caller.name}` goes on and gets PendingRollbackError"
+        failed = f"`{self.context.short(left.failed, 30)}`"
+        fix = partial(_roll_back_first, self.context, left)
+        self.report(left.handler, trace=trace, failed=failed, then=then, fix=fix)
+
+
+def _left_behind(runs: Lifecycle) -> list[Poisoned]:
+    """The sessions of somebody else that a function returns with although a flush or commit failed, by handler."""
+    found: dict[cst.CSTNode, Poisoned] = {}
+    for state, _ in runs.returned:
+        for site, session in state.sessions:
+            if session.failed is not None and session.swallowed is not None and not site.acquired:
+                found.setdefault(session.swallowed, Poisoned(site, session.swallowed, session.failed, None, state))
+    return list(found.values())
 
 
 def _roll_back_first(context: Context, poisoned: Poisoned) -> Fix | None:
@@ -90,7 +125,9 @@ def _roll_back_first(context: Context, poisoned: Poisoned) -> Fix | None:
     site, handler = poisoned.site, poisoned.handler
     if not isinstance(handler, cst.ExceptHandler):
         return None
-    if any(isinstance(what, Manager) and what.commits and what.site == site for _, what in poisoned.state.waiting):
+    if isinstance(poisoned.use, cst.WithItem) or any(
+        isinstance(what, Manager) and what.commits and what.site == site for _, what in poisoned.state.waiting
+    ):
         return None  # inside `begin()`, a rollback ends the block's own transaction
     name = next((name for name, value in poisoned.state.names if value == Held(site)), None)
     if name is None and not site.acquired and not site.key.startswith("param:") and not site.key.isdigit():

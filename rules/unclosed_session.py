@@ -13,7 +13,7 @@ from lint_sessions.flow.state import Phase
 from lint_sessions.project.names import is_generator
 from lint_sessions.project.scopes import has_decorator
 from lint_sessions.project.scripts import runs_once
-from lint_sessions.rule import Edit, Fix, Rule, Safety
+from lint_sessions.rule import Edit, Fix, Rule, Safety, TraceStep
 
 
 class UnclosedSession(Rule):
@@ -105,14 +105,14 @@ class UnclosedSession(Rule):
                 return f"is left open when the task is cancelled at {at}"
         return f"is left open when {at} fails"
 
-    def _trace(self, leak: Leak) -> list[tuple[cst.CSTNode, str]]:
+    def _trace(self, leak: Leak) -> list[TraceStep]:
         steps = leak.trail.steps() if leak.trail is not None else []
         if leak.exit is Exit.OVERWRITTEN and steps and steps[-1] == (leak.site.node, "acquired"):
             steps = steps[:-1]
         starts = [i for i, step in enumerate(steps) if step == (leak.site.node, "acquired")]
-        notes = [(n, _WORDS[event]) for n, event in steps[starts[-1] if starts else 0 :] if event in _WORDS]
+        notes = [TraceStep(n, _WORDS[event]) for n, event in steps[starts[-1] if starts else 0 :] if event in _WORDS]
         if leak.node is not None and leak.exit is not Exit.RETURN:
-            notes.append((leak.node, "leaves the session open here"))
+            notes.append(TraceStep(leak.node, "leaves the session open here"))
         return notes
 
 

@@ -12,7 +12,7 @@ from lint_sessions.flow.lifecycle import Exit, Leak
 from lint_sessions.flow.state import Site
 from lint_sessions.project.names import is_generator, walk
 from lint_sessions.project.scopes import has_decorator
-from lint_sessions.rule import Edit, Fix, Rule, Safety
+from lint_sessions.rule import Edit, Fix, Rule, Safety, TraceStep
 
 
 class YieldWithoutFinally(Rule):
@@ -76,7 +76,7 @@ class YieldWithoutFinally(Rule):
             session = f"`{self.context.short(value)}`"
             self.report(
                 place,
-                trace=[(site.node, "acquired here"), (place, _arrival(leak)), *_end(leak)],
+                trace=[TraceStep(site.node, "acquired here"), TraceStep(place, _arrival(leak)), *_end(leak)],
                 session=session,
                 when=_when(leak),
                 provider=f"`{node.name.value}`",
@@ -107,10 +107,10 @@ def _arrival(leak: Leak) -> str:
     return "an exception of the request arrives here"
 
 
-def _end(leak: Leak) -> list[tuple[cst.CSTNode, str]]:
+def _end(leak: Leak) -> list[TraceStep]:
     if leak.node is None or isinstance(leak.node, cst.Yield):
         return []
-    return [(leak.node, "leaves the function with the session open")]
+    return [TraceStep(leak.node, "leaves the function with the session open")]
 
 
 def _close_in_finally(context: Context, site: Site, place: cst.Yield) -> Fix | None:

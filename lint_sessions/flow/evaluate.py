@@ -40,6 +40,7 @@ from lint_sessions.project.types import (
     External,
     Flavor,
     FunctionType,
+    ModuleType,
     SessionType,
     Type,
 )
@@ -99,9 +100,11 @@ class Evaluator(ABC):
         owned = not flavor.on_connection and (not flavor.is_scoped or self.releases_scoped)
         return state.put(site, Session(owned=owned)).note(node, "acquired"), site
 
-    def borrow(self, state: State, key: str, node: cst.CSTNode, flavor: Flavor) -> tuple[State, Held]:
+    def borrow(
+        self, state: State, key: str, node: cst.CSTNode, flavor: Flavor, *, shared: bool = False
+    ) -> tuple[State, Held]:
         """A session that somebody else owns."""
-        site = Site(key, node=node, flavor=flavor, acquired=False)
+        site = Site(key, node=node, flavor=flavor, acquired=False, shared=shared)
         if state.session(site) is None:
             state = state.put(site, Session(owned=False))
         return state, Held(site)
@@ -197,13 +200,15 @@ class Evaluator(ABC):
         name = dotted(node)
         if name is None:
             return state, None
-        if isinstance(node, cst.Name):
-            found = self.scope.lookup(node.value)
-            if found is not None and found[0] is self.scope:
-                return state, None
+        found = self.scope.lookup(name) if isinstance(node, cst.Name) else None
+        if found is not None and found[0] is self.scope:
+            return state, None
         kind = self.infer(node)
         if isinstance(kind, SessionType):
-            return self.borrow(state, name, node, kind.flavor)
+            at_import = found is not None and found[0].is_module
+            if isinstance(node, cst.Attribute):
+                at_import = isinstance(self.infer(node.value), ModuleType)
+            return self.borrow(state, name, node, kind.flavor, shared=at_import and not kind.flavor.is_scoped)
         return state, None
 
     def attribute(self, node: cst.Attribute, base: Value, state: State) -> list[Outcome]:

@@ -112,7 +112,10 @@ def follow(types: Types, summaries: Summaries, scope: Scope, given: frozenset[st
     graph = build(node.body.body if isinstance(node.body, cst.BaseSuite) else [node.body])
     run = Run(types, summaries, scope, has_decorator(node, "fixture"), _releases(node))
     run.interesting = _interesting(node)
-    return _Exploration(run, graph, _initial(types, scope, node, given)).result
+    try:
+        return _Exploration(run, graph, _initial(types, scope, node, given)).result
+    except RecursionError:
+        return Lifecycle(gave_up=True)
 
 
 class _Exploration:
@@ -171,6 +174,9 @@ class _Exploration:
 
     def leave(self, state: State, raised: Raised | None) -> None:
         for site, session in state.sessions:
+            if site.shared and session.failed is not None and (raised is not None or session.swallowed is not None):
+                place = session.swallowed or session.failed
+                self.run.poisoned.append(Poisoned(site, place, session.failed, None, state))
             if session.owned and session.phase is Phase.ACTIVE:
                 how, node = _exit(raised, state)
                 self.result.leaks.append(Leak(site, how, node, session.lent, state.trail))

@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import libcst as cst
 
 from lint_sessions.flow.evaluate import Evaluator, Outcome
-from lint_sessions.flow.state import Cause, Derived, Form, Held, Holder, Items, Pending, State, Value, escape, sites_in
-from lint_sessions.project.names import is_generator, parameters
+from lint_sessions.flow.state import (
+    Cause,
+    Derived,
+    Form,
+    Held,
+    Holder,
+    Items,
+    Pending,
+    Session,
+    Site,
+    State,
+    Value,
+    escape,
+    sites_in,
+)
+from lint_sessions.project.names import dotted, is_generator, parameters
 from lint_sessions.project.types import (
     AwaitableType,
     ClassType,
     External,
+    Flavor,
     FunctionType,
     InstanceType,
     NoneType,
     SessionType,
 )
+
+if TYPE_CHECKING:
+    from lint_sessions.flow.summaries import Summary
 
 Arguments = list[tuple[cst.Arg, Value]]
 
@@ -35,17 +54,22 @@ def function(run: Evaluator, node: cst.Call, kind: FunctionType, args: Arguments
     if given is None:
         return None
     if is_generator(definition):
-        kept = tuple(s for value in given.values() for s in sites_in(value))
+        given_sites = tuple(s for value in given.values() for s in sites_in(value))
         run.fail(state, node, Cause.ERROR)
-        return [(state, Holder(kept) if kept else None)]
+        return [(state, Holder(given_sites) if given_sites else None)]
     with_sessions = {name: v for name, v in given.items() if isinstance(v, Held)}
     others = [s for name, v in given.items() if name not in with_sessions for s in sites_in(v)]
     summary = run.summaries.of(kind, frozenset(with_sessions))
-    failing, after = state, state
+    failing, ends = state, [state]
     for name, value in with_sessions.items():
         failing = summary.effect(name).on_error(failing, value.site, node)
-        after = summary.effect(name).on_return(run, after, value.site, node)
-    failing, after = escape(failing, others), escape(after, others)
+        ends = [after for before in ends for after in summary.effect(name).on_return(run, before, value.site, node)]
+    receiver = dotted(node.func.value) if isinstance(node.func, cst.Attribute) else None
+    for path, effect in summary.own_effects if receiver is not None else ():
+        kept = Site(f"{receiver}{path}", node=node, flavor=Flavor(expires=None), acquired=False)
+        failing = effect.on_error(_known(failing, kept), kept, node)
+        ends = [after for before in ends for after in effect.on_return(run, _known(before, kept), kept, node)]
+    failing = escape(failing, others)
     poisoned = any(session.failed is node for _, session in failing.sessions)
     if summary.may_raise:
         if poisoned:
@@ -55,21 +79,31 @@ def function(run: Evaluator, node: cst.Call, kind: FunctionType, args: Arguments
         run.fail(failing, node, Cause.ERROR)
     if not summary.returns:
         return []
+    return [returned(run, node, kind, summary, with_sessions, escape(after, others)) for after in ends]
+
+
+def _known(state: State, site: Site) -> State:
+    return state if state.session(site) is not None else state.put(site, Session(owned=False))
+
+
+def returned(
+    run: Evaluator, node: cst.Call, kind: FunctionType, summary: Summary, with_sessions: dict[str, Held], after: State
+) -> Outcome:
+    """What the call gives."""
     if summary.gives_new is not None:
         after, site = run.acquire(after, node, summary.gives_new)
-        return [(after, Held(site))]
+        return after, Held(site)
     if summary.gives_back in with_sessions:
-        return [(after, with_sessions[summary.gives_back])]
+        return after, with_sessions[summary.gives_back]
     result = run.types.result(kind)
     if isinstance(result, AwaitableType):
         result = result.result
     if isinstance(result, SessionType):
-        after, held = run.borrow(after, f"{id(node)}", node, result.flavor)
-        return [(after, held)]
+        return run.borrow(after, f"{id(node)}", node, result.flavor)
     if not isinstance(result, NoneType) and len(with_sessions) == 1 and summary.gives_derived:
         (value,) = with_sessions.values()
-        return [(after, Derived(value.site, Form.INSTANCE, nullable=summary.gives_none))]
-    return [(after, None)]
+        return after, Derived(value.site, Form.INSTANCE, nullable=summary.gives_none)
+    return after, None
 
 
 def construct(run: Evaluator, node: cst.Call, cls: ClassType, args: Arguments, state: State) -> list[Outcome] | None:
@@ -82,7 +116,7 @@ def construct(run: Evaluator, node: cst.Call, cls: ClassType, args: Arguments, s
     outside = any(isinstance(base, External) and "." in base.name for base in run.types.ancestry(cls.scope))
     if outside and sites:
         return None
-    kept = escape(state, ())
+    kept = state
     definition = method.scope.function
     given = assign_arguments(definition, FunctionType(method.scope, InstanceType(cls)), args) if definition else None
     if given is None:
@@ -91,9 +125,8 @@ def construct(run: Evaluator, node: cst.Call, cls: ClassType, args: Arguments, s
     summary = run.summaries.of(method, frozenset(held))
     for name, value in held.items():
         effect = summary.effect(name)
-        kept = replace(effect, escapes=effect.escapes and not effect.stored_on_self).on_return(
-            run, kept, value.site, node
-        )
+        effect = replace(effect, escapes=effect.escapes and not effect.stored_on_self, poisoned_by=None)
+        (kept,) = effect.on_return(run, kept, value.site, node)
     if summary.may_raise:
         run.fail(kept, node, Cause.ERROR)
     return [(kept, Holder(sites, InstanceType(cls)) if sites else None)]

@@ -35,6 +35,8 @@ class Site:
     flavor: Flavor = field(default=Flavor(), compare=False)
     acquired: bool = field(default=True, compare=False)
     """False for a session that is somebody else's."""
+    shared: bool = field(default=False, compare=False)
+    """It was made at import, and lives on when the function ends."""
 
 
 @dataclass(frozen=True)
@@ -320,5 +322,6 @@ class Poisoned:
     site: Site
     handler: cst.CSTNode
     failed: cst.CSTNode
-    use: cst.CSTNode
+    use: cst.CSTNode | None
+    """None where the session is shared, and the next to use it is somebody else."""
     state: State

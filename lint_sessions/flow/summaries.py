@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import libcst as cst
 
+from lint_sessions.flow.callers import calling
 from lint_sessions.flow.evaluate import Evaluator
 from lint_sessions.flow.lifecycle import Lifecycle, follow
-from lint_sessions.flow.state import Derived, Held, Holder, Items, Phase, Session, Site, State, Truth, escape
+from lint_sessions.flow.state import Derived, Held, Holder, Items, Phase, Poisoned, Session, Site, State, Truth, escape
 from lint_sessions.project.names import is_generator, walk_scope
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.sessions import Types
@@ -38,8 +39,17 @@ class Effect:
     closes_on_error: bool = False
     recovers: bool = False
     """The first thing it does is to roll back or close."""
+    poisoned_by: cst.CSTNode | None = None
+    """The handler that takes a failed flush or commit in the call and lets it return with no rollback."""
 
-    def on_return(self, run: Evaluator, state: State, site: Site, node: cst.CSTNode) -> State:
+    def on_return(self, run: Evaluator, state: State, site: Site, node: cst.CSTNode) -> list[State]:
+        """The states after the call: one, and one more where it may leave the session poisoned."""
+        after = self._after(run, state, site, node)
+        if self.poisoned_by is None:
+            return [after]
+        return [after, after.update(site, phase=Phase.ACTIVE, failed=node, swallowed=self.poisoned_by)]
+
+    def _after(self, run: Evaluator, state: State, site: Site, node: cst.CSTNode) -> State:
         if self.recovers:
             state = state.update(site, failed=None, swallowed=None)
         if self.uses:
@@ -72,6 +82,9 @@ class Summary:
     """A call seen from outside."""
 
     effects: tuple[tuple[str, Effect], ...] = ()
+    """What happens to the sessions passed as parameters, by parameter."""
+    own_effects: tuple[tuple[str, Effect], ...] = ()
+    """Of a method: what happens to the sessions its object keeps, by attribute path (`.session`)."""
     gives_new: Flavor | None = None
     """It returns a session that the caller owes to close."""
     gives_back: str | None = None
@@ -104,6 +117,14 @@ class SummaryTable:
             self._lifecycles[id(scope)] = follow(self.types, self, scope)
         return self._lifecycles[id(scope)]
 
+    def poisoned_callers(self, scope: Scope, handler: cst.CSTNode) -> tuple[Scope, Poisoned] | None:
+        """A caller that goes on to use a session which `handler` of this function has left poisoned, or None."""
+        for caller in calling(self.types, scope):
+            for poisoned in self.lifecycle(caller).poisoned:
+                if poisoned.handler is handler:
+                    return caller, poisoned
+        return None
+
     def of(self, function: FunctionType, given: frozenset[str]) -> Summary:
         """The summary of a function that gets sessions as the parameters `given`."""
         key = (id(function.scope), given)
@@ -124,14 +145,23 @@ class SummaryTable:
         node = function.scope.function
         if node is None or is_generator(node) or _is_stub(node):
             return Summary(tuple((name, UNKNOWN_EFFECT) for name in given))
-        if not given and not self._may_give_session(function):
+        if not given and not self._may_give_session(function) and not _may_touch_own(function):
             return Summary()
         runs = follow(self.types, self, function.scope, given)
         if runs.gave_up:
             return Summary(tuple((name, UNKNOWN_EFFECT) for name in given))
-        effects = tuple((name, _effect(name, runs, function.scope)) for name in sorted(given))
+        effects = tuple((name, _effect(f"param:{name}", runs, function.scope)) for name in sorted(given))
         new, back, derived, none = _returned(runs)
-        return Summary(effects, new, back, derived, none, bool(runs.raised), bool(runs.returned))
+        return Summary(
+            effects,
+            _own_effects(runs, function.scope),
+            new,
+            back,
+            derived,
+            none,
+            bool(runs.raised),
+            bool(runs.returned),
+        )
 
     def _may_give_session(self, function: FunctionType) -> bool:
         """Whether looking inside a call that gets no session can matter."""
@@ -207,14 +237,27 @@ def _only_raises(scope: Scope) -> bool:
     return isinstance(last, cst.SimpleStatementLine) and isinstance(last.body[-1], cst.Raise)
 
 
-def _sessions(runs: list[State], name: str) -> list[Session]:
-    site = Site(f"param:{name}")
+def _may_touch_own(function: FunctionType) -> bool:
+    """Whether looking inside a method can matter for a session that its object keeps."""
+    words = ("commit", "flush", "session", "db")
+    return isinstance(function.owner, InstanceType) and any(function.scope.mentions(word) for word in words)
+
+
+def _sessions(runs: list[State], key: str) -> list[Session]:
+    site = Site(key)
     return [session for state in runs if (session := state.session(site)) is not None]
 
 
-def _effect(name: str, runs: Lifecycle, scope: Scope) -> Effect:
-    ended = _sessions([state for state, _ in runs.returned], name)
-    failed = _sessions(runs.raised, name)
+def _own_effects(runs: Lifecycle, scope: Scope) -> tuple[tuple[str, Effect], ...]:
+    prefix = f"{scope.first_parameter}."
+    states = [*(state for state, _ in runs.returned), *runs.raised]
+    keys = sorted({site.key for state in states for site, _ in state.sessions if site.key.startswith(prefix)})
+    return tuple((key[len(prefix) - 1 :], _effect(key, runs, scope)) for key in keys)
+
+
+def _effect(key: str, runs: Lifecycle, scope: Scope) -> Effect:
+    ended = _sessions([state for state, _ in runs.returned], key)
+    failed = _sessions(runs.raised, key)
     every = ended + failed
     on_self = scope.first_parameter is not None and scope.name == "__init__"
     return Effect(
@@ -224,6 +267,7 @@ def _effect(name: str, runs: Lifecycle, scope: Scope) -> Effect:
         escapes=any(s.stored for s in every),
         stored_on_self=on_self,
         poisons=any(s.failed is not None for s in failed),
+        poisoned_by=next((s.swallowed for s in ended if s.failed is not None and s.swallowed is not None), None),
         recovers=bool(every)
         and all(s.first is False for s in every if s.first is not None)
         and any(s.first is False for s in every),

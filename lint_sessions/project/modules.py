@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 from lint_sessions.source.document import Block, Document, SourceError
+from lint_sessions.source.files import discover
 
 ALWAYS_OUTSIDE = frozenset(
     [
@@ -77,17 +78,21 @@ class Package:
 class Project:
     """The modules below one root, each read once, when first asked for."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, exclude: Sequence[str] = ()) -> None:
         self.root = Path(os.path.abspath(root))
+        self._exclude = exclude
         self._modules: dict[Path, Module | None] = {}
         self._packages: dict[Path, Package] = {}
         self._listings: dict[Path, frozenset[str]] = {}
         self._found: dict[tuple[str, Path], Module | Package | None] = {}
 
     def add(self, document: Document) -> Module:
-        """The module of a document that is already at hand (an unsaved text, a file given by name)."""
-        module = Module(self, document)
-        self._modules[Path(os.path.abspath(document.path))] = module
+        """The module of a document that is at hand; the one known already where it has the same contents."""
+        path = Path(os.path.abspath(document.path))
+        known = self._modules.get(path)
+        if known is not None and known.document.data == document.data:
+            return known
+        module = self._modules[path] = Module(self, document)
         return module
 
     def at(self, path: Path) -> Module | None:
@@ -148,6 +153,11 @@ class Project:
                 found = frozenset()
             self._listings[folder] = found
         return self._listings[folder]
+
+    @cached_property
+    def files(self) -> Sequence[Path]:
+        """All Python files below the root that a run over the whole project would check."""
+        return discover([self.root], root=self.root, exclude=self._exclude)[0]
 
     @cached_property
     def _holders(self) -> dict[str, list[Path]]:

@@ -1,4 +1,4 @@
-"""Cut Python text into statements by looking only at its strings, brackets, comments and line ends: nothing is parsed."""
+"""Cut Python text into statements by looking only at its strings, brackets, comments and line ends, not parsing it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ NEWLINE: Final = r"(?:\r\n?|\n)"
 """What Python and LibCST take for the end of a line; a form feed is white space."""
 
 
-# What a match of `token_pattern` found, by its last group; all else that it passes over has no group. Plain numbers, since
-# this is compared once a token.
+# What a match of `token_pattern` found, by its last group; all else that it passes over has no group. Plain numbers,
+# since this is compared once a token.
 LINE_END: Final = 1
 """The end of a line, and with it all blank and comment lines that follow."""
 START: Final = 2
@@ -41,8 +41,8 @@ class Piece(NamedTuple):
     name: str | None
 
 
-# An f-string's replacement field that holds no backslash, no comment and at most one level of braces, `others` being the
-# strings that may stand in it. Braces in those strings are left to the slow way, so that the braces always add up.
+# An f-string's replacement field that holds no backslash, no comment and at most one level of braces, `others` being
+# the strings that may stand in it. Braces in those strings are left to the slow way, so that the braces always add up.
 def _field(plain: str, others: str) -> str:
     return rf"\{{(?!\{{){plain}*(?:(?:{others}|\{{{plain}*\}}){plain}*)*\}}"
 
@@ -75,8 +75,9 @@ _PLAIN = f"(?:{'|'.join(map(_plain_string, _QUOTES))})"
 _FORMAT = f"(?:{'|'.join(map(_format_string, _QUOTES))})"
 # A letter before a quote makes a prefix only where no longer word ends in it: `if"a"` has none.
 _FORMAT_PREFIX = r"(?:(?<=(?<!\w)[fFtT])|(?<=(?<!\w)[fFtT][rR])|(?<=(?<!\w)[rR][fFtT]))"
-_STRING = rf"(?<![fFtTrR]){_PLAIN}|{_FORMAT_PREFIX}(?:{_FORMAT}|([\"']))|{_PLAIN}"
-_PAIR = r"\([^()\[\]{}'\"#\\]*\)|\[[^()\[\]{}'\"#\\]*\]|\{[^()\[\]{}'\"#\\]*\}"
+STRING: Final = rf"(?<![fFtTrR]){_PLAIN}|{_FORMAT_PREFIX}(?:{_FORMAT}|([\"']))|{_PLAIN}"
+"""A string from its first quote to its last; its group is the quote of those that `format_string_end` has to follow."""
+PAIR = r"\([^()\[\]{}'\"#\\]*\)|\[[^()\[\]{}'\"#\\]*\]|\{[^()\[\]{}'\"#\\]*\}"
 
 
 @lru_cache(maxsize=64)
@@ -90,10 +91,10 @@ def token_pattern(indent: str = "", colon: bool = False) -> re.Pattern[str]:
     stop = r":" if colon else ""
     alternatives = (
         line_end,
-        _PAIR,
+        PAIR,
         r"([(\[{])",
         r"([)\]}])",
-        _STRING,
+        STRING,
         rf"({comment})",
         rf"\\{NEWLINE}",
         *(["(:)"] if colon else []),
@@ -115,7 +116,7 @@ def tokens(text: str, start: int, end: int, indent: str = "", *, colon: bool = F
             if kind is None:
                 continue
             if kind == FORMAT:
-                start = _format_string_end(text, match.start(FORMAT), end)
+                start = format_string_end(text, match.start(FORMAT), end)
                 break
             first, past = match.span(kind if kind > LAST else LINE_END)
             yield kind, first, past if kind > LAST else match.end()
@@ -139,11 +140,11 @@ def _end(pattern: re.Pattern[str], text: str, start: int, end: int) -> int:
 
 
 def cut(text: str, start: int = 0, end: int | None = None, indent: str = "") -> list[Piece]:
-    """The statements of one body, in order: those lines between `start` and `end` that begin at `indent`, with all below.
+    """The statements of one body, in order: the lines between `start` and `end` that begin at `indent`, and all below.
 
     `start` is the beginning of a line, or of the first statement. A compound statement comes with its clauses and
-    decorators; simple statements parted by `;` are one. Comments and blank lines between statements belong to none. Text
-    that is no Python is cut somehow, never refused.
+    decorators; simple statements parted by `;` are one. Comments and blank lines between statements belong to none.
+    Text that is no Python is cut somehow, never refused.
     """
     end = len(text) if end is None else end
     pieces: list[Piece] = []
@@ -194,9 +195,10 @@ def _without_blanks(text: str, end: int) -> int:
 
 
 def cut_class(text: str, piece: Piece) -> tuple[str, list[Piece]]:
-    """The indentation of the body of a class, and its statements; of a body on the row of the colon, the former is empty."""
+    """The indentation of a class body, and its statements; of a body on the row of the colon, the former is empty."""
     depth = 0
-    for kind, _, past in tokens(text, piece.head, piece.end, colon=True):
+    past = piece.end
+    for kind, _, past in tokens(text, piece.head, piece.end, colon=True):  # noqa: B007
         if kind == OPEN:
             depth += 1
         elif kind == CLOSE:
@@ -214,16 +216,14 @@ def cut_class(text: str, piece: Piece) -> tuple[str, list[Piece]]:
 
 
 _LITERAL_PART = re.compile(rf"{_ESCAPE}|\{{\{{|[{{\r\n\"'}}]", re.DOTALL)
-_FIELD_PART = re.compile(
-    rf"[^'\"#()\[\]{{}}:]*(?:{_PAIR}|([(\[{{])|([)\]}}])|{_STRING}|\#[^\r\n]*|(:)|.|\Z)", re.DOTALL
-)
+_FIELD_PART = re.compile(rf"[^'\"#()\[\]{{}}:]*(?:{PAIR}|([(\[{{])|([)\]}}])|{STRING}|\#[^\r\n]*|(:)|.|\Z)", re.DOTALL)
 
 
 _MAX_NESTED = 150  # as in CPython
 
 
-def _format_string_end(text: str, start: int, end: int, nested: int = 0) -> int:
-    """Where the f-string or t-string whose opening quote stands at `start` ends; of one without an end, its first line."""
+def format_string_end(text: str, start: int, end: int, nested: int = 0) -> int:
+    """Where the f-string or t-string that opens at `start` ends; of one without an end, its first line."""
     if nested > _MAX_NESTED:
         return start + 1
     quote = text[start] * 3 if text.startswith(text[start] * 3, start) else text[start]
@@ -260,7 +260,7 @@ def _format_string_end(text: str, start: int, end: int, nested: int = 0) -> int:
                 case 2:
                     around.pop()
                 case 3:
-                    place = _format_string_end(text, match.start(3), end, nested + 1)
+                    place = format_string_end(text, match.start(3), end, nested + 1)
                 case 4 if not depth:
                     around.append(None)
                 case _:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
+
+from lint_sessions.source.cut import NEWLINE, STRING, format_string_end
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -14,12 +17,12 @@ T = TypeVar("T")
 
 MAX_BRACKETS: Final = 200
 """As in CPython."""
-MAX_CHAIN: Final = 3000
-"""How many operators may follow each other; LibCST takes seconds for more, its time growing with the square."""
+MAX_WEIGHT: Final = 3000
+"""How deep a tree may get, about; LibCST takes seconds for this, and its time grows with the square."""
 _EASY: Final = 100
 """What a stack of 1 MB, the smallest of a main thread, takes several times over."""
-_STACK: Final = 256 << 20
-"""Bytes for the stack of a thread that parses deep text: reserved, not used. 16 MB are enough for the limits above."""
+_STACK: Final = 64 << 20
+"""Bytes for the stack of a thread that works on deep trees, of which it touches few; 16 MB would do for the limits."""
 
 
 class SyntaxProblem(Exception):
@@ -36,20 +39,19 @@ def parse(text: str) -> cst.Module:
     """The tree of `text`. Raises SyntaxProblem, with its place in `text`."""
     import libcst as cst
 
-    weight, place = _weight(text)
-    if place is not None:
-        raise SyntaxProblem(*_row_and_column(text, place), "nested too deeply")
+    weight, place = _weigh(text)
+    if weight > MAX_WEIGHT:
+        raise _problem(text, place, "nested too deeply")
     try:
         return cst.parse_module(text) if weight <= _EASY else with_room(lambda: cst.parse_module(text))
     except cst.ParserSyntaxError as error:
-        row, column, message = _explain(text, error.message)
-        raise SyntaxProblem(row, column, message) from None
+        raise _explained(text, error) from None
     except RecursionError:
         raise SyntaxProblem(1, 1, "nested too deeply") from None
 
 
 def with_room(work: Callable[[], T]) -> T:
-    """What `work` returns or raises, run in a thread of its own whose stack is deep, and waited for."""
+    """What `work` returns or raises, run in a thread of its own that may recurse deep, and waited for."""
     returned: list[T] = []
     raised: list[BaseException] = []
 
@@ -59,14 +61,14 @@ def with_room(work: Callable[[], T]) -> T:
         except BaseException as error:
             raised.append(error)
 
-    before = threading.stack_size(_STACK)
     limit = sys.getrecursionlimit()
+    before = threading.stack_size(_STACK)
     try:
         thread = threading.Thread(target=run)
+        sys.setrecursionlimit(max(limit, 10 * MAX_WEIGHT))
         thread.start()
     finally:
         threading.stack_size(before)
-    sys.setrecursionlimit(max(limit, 10 * MAX_CHAIN))
     try:
         thread.join()
     finally:
@@ -74,3 +76,125 @@ def with_room(work: Callable[[], T]) -> T:
     if raised:
         raise raised[0]
     return returned[0]
+
+
+# --- how deep --------------------------------------------------------------------------------------------------------
+
+_WORDS = r"(?:and|or|not|if|else|for|await|lambda)\b"
+_OPERATOR = rf"[-+*/%@&|^~.]|{_WORDS}"
+_WEIGHT = re.compile(
+    rf"(?:[^-+*/%@&|^~.,;()\[\]{{}}\"'#\\\r\n\w]|(?!{_WORDS})\w+)*"
+    rf"(?:({NEWLINE})|([-+*/%@&|^~.]|(?!lambda){_WORDS})|([(\[{{])|([)\]}}])|([,;])|(lambda)|((?=[\"'])(?:{STRING}))"
+    rf"|\#[^\r\n]*|\\{NEWLINE}|.|\Z)",
+    re.DOTALL,
+)
+_FORMAT_WEIGHT = re.compile(rf"(\{{)|(\}})|(?:{_OPERATOR}|lambda\b|[(\[])")
+_IFS = re.compile(r"(?:^|(?<=[\r\n]))([ \t\f]*)(el)?if\b")
+
+
+def _weigh(text: str) -> tuple[int, int]:
+    """The most operators, brackets and strings that may stand inside each other in `text`, and where that is.
+
+    Never less than there are, save for what indentation adds, which is a hundred levels at most; often more.
+    """
+    worst = place = 0
+    total = 0
+    # What each open bracket began with, and what has been added since the last comma in it.
+    levels: list[tuple[int, int]] = []
+    base = 0
+    start = 0
+    while start < len(text):
+        for match in _WEIGHT.finditer(text, start):
+            kind = match.lastindex
+            if kind is None:
+                continue
+            if kind == 1:
+                if not levels:
+                    total = base = 0
+                continue
+            if kind == 5:
+                total = base
+                continue
+            if kind == 2:
+                total += 1
+            elif kind == 3:
+                total += 3
+                levels.append((base, total))
+                base = total
+            elif kind == 4:
+                if levels:
+                    base, total = levels.pop()
+            elif kind == 6:
+                # The commas between its parameters end nothing.
+                total += 1
+                base += 1
+            else:
+                total += 1
+                opening, end = match.span(7)
+                if match[8] is not None:
+                    end = format_string_end(text, opening, len(text))
+                if text[opening - 1] in "fFtTrR":
+                    worst, place = max((worst, place), (total + _weigh_format(text[opening:end]), opening))
+                if match[8] is not None:
+                    start = end
+                    break
+            if total > worst:
+                worst, place = total, match.start(kind)
+                if len(levels) > MAX_BRACKETS:
+                    return MAX_WEIGHT + 1, place
+        else:
+            break
+    return max((worst, place), _weigh_ifs(text))
+
+
+def _weigh_format(text: str) -> int:
+    worst = depth = total = 0
+    for match in _FORMAT_WEIGHT.finditer(text):
+        if match[1]:
+            depth += 1
+        elif match[2]:
+            depth -= depth > 0
+            total = total if depth else 0
+            continue
+        if depth:
+            total += 3
+            worst = max(worst, total)
+    return worst
+
+
+def _weigh_ifs(text: str) -> tuple[int, int]:
+    """The longest chain of `elif`, each of which stands in the `else` of the one before, and its last."""
+    worst = place = 0
+    chains: dict[str, int] = {}
+    for match in _IFS.finditer(text):
+        chains[match[1]] = length = chains.get(match[1], 0) + 1 if match[2] else 1
+        if length > worst:
+            worst, place = length, match.start(2)
+    return worst, place
+
+
+# --- what is wrong and where -----------------------------------------------------------------------------------------
+
+_PARSER_ERROR = re.compile(r"parser error: error at (\d+):(\d+): expected (?:one of )?(.*)", re.DOTALL)
+
+
+def _problem(text: str, offset: int, message: str) -> SyntaxProblem:
+    ends = [match.end() for match in re.finditer(NEWLINE, text[:offset])]
+    return SyntaxProblem(len(ends) + 1, offset - (ends[-1] if ends else 0) + 1, message)
+
+
+def _explained(text: str, error: cst.ParserSyntaxError) -> SyntaxProblem:
+    """The parser's error in one short line. It gives the row and column of where it stopped, both from 1 and 0."""
+    known = _PARSER_ERROR.match(error.message)
+    if known is None:
+        return SyntaxProblem(max(error.raw_line, 1), error.raw_column + 1, " ".join(error.message.split())[:100])
+    rows = re.split(NEWLINE, text)
+    row = min(int(known[1]), len(rows))
+    column = min(int(known[2]), len(rows[row - 1])) + 1
+    if not "".join([rows[row - 1][column - 1 :], *rows[row:]]).strip():
+        # The text ends too soon: its last character says more than the emptiness after it.
+        row = next((i for i in range(row, 0, -1) if rows[i - 1][: column - 1 if i == row else None].strip()), 1)
+        column = len(rows[row - 1].rstrip()) + 1
+    expected = [word for word in known[3].split(", ") if word.strip()]
+    hint = f", expected {' or '.join(expected)}" if len(expected) <= 3 else ""
+    return SyntaxProblem(row, max(column - 1, 1), f"invalid syntax{hint}")
