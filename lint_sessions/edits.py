@@ -27,6 +27,13 @@ class Lines:
         """The rows from the first to the last of some nodes."""
         return range(self.block.span(nodes[0])[0].row, self.block.span(nodes[-1])[1].row + 1)
 
+    def with_comments(self, rows: range, after: int) -> range:
+        """The rows, and those of the comments right above them, down to the row `after`."""
+        first = rows.start
+        while first - 1 > after and self.text(first - 1).lstrip().startswith("#"):
+            first -= 1
+        return range(first, rows.stop)
+
     def start(self, row: int) -> int:
         """The offset of a row's first character; of the row after the last, the end of the text."""
         try:

@@ -14,14 +14,14 @@ from pathlib import Path
 import libcst as cst
 
 from lint_sessions.config import Config
-from lint_sessions.flow.lifecycle import Lifecycle
+from lint_sessions.context import Context
 from lint_sessions.flow.summaries import SummaryTable
 from lint_sessions.project.modules import Project
 from lint_sessions.project.names import children
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.sessions import Types
 from lint_sessions.registry import INVALID_SYNTAX, rules
-from lint_sessions.rule import Edit, Finding, Fix, LateFix, Note, Position, Rule, Safety, TraceStep
+from lint_sessions.rule import Edit, Finding, Fix, Position, Rule, Safety
 from lint_sessions.source.document import Block, Document, SourceError, SyntaxProblem
 from lint_sessions.source.files import discover
 from lint_sessions.source.suppress import Suppressions
@@ -65,69 +65,6 @@ class Analysis:
         self.project = Project(config.root, (*config.exclude, *config.extend_exclude))
         self.types = Types(self.project, config.factories, config.providers)
         self.summaries = SummaryTable(self.types)
-
-
-class Context:
-    """What a rule can ask while one block is visited, and where it reports."""
-
-    def __init__(self, analysis: Analysis, path: Path, block: Block, scope: Scope, *, fixes: bool) -> None:
-        self.types = analysis.types
-        self.summaries = analysis.summaries
-        self.path = path
-        self.document = block.document
-        self.block = block
-        self.scope = scope
-        """The scope around the node that is being visited."""
-        self.findings: list[tuple[Finding, range]] = []
-        self._fixes = fixes
-
-    def lifecycle(self, scope: Scope) -> Lifecycle:
-        """Every run of a function of this block."""
-        return self.summaries.lifecycle(scope)
-
-    def source(self, node: cst.CSTNode) -> str:
-        """The text of a node as it stands in the file."""
-        start, end = self.block.span(node)
-        return self.document.text[self.document.offset(start) : self.document.offset(end)]
-
-    def short(self, node: cst.CSTNode, limit: int = 40) -> str:
-        """The text of a node on one line, cut to `limit` characters."""
-        text = " ".join(self.source(node).split())
-        return text if len(text) <= limit else text[: limit - 1] + "…"
-
-    def add(self, rule: Rule, node: cst.CSTNode, message: str, trace: Iterable[TraceStep], fix: LateFix | None) -> None:
-        """Record a finding of `rule` at `node`."""
-        start, end = self._place(node)
-        notes = tuple(self._note(step) for step in trace)
-        made = fix() if fix is not None and self._fixes else None
-        finding = Finding(self.path, start, end, rule.code, rule.rule_name(), message, notes, made)
-        rows = _statement_rows(self.block, node)
-        if all(known != finding for known, _ in self.findings):
-            self.findings.append((finding, rows))
-
-    def _note(self, step: TraceStep) -> Note:
-        block = step.block or self.block
-        path = None if block.document is self.document else block.document.path
-        return Note(block.span(step.node)[0], step.text, path)
-
-    def owns(self, node: cst.CSTNode) -> bool:
-        """Whether a node stands in this block."""
-        try:
-            self.block.span(node)
-        except KeyError:
-            return False
-        return True
-
-    def _place(self, node: cst.CSTNode) -> tuple[Position, Position]:
-        """Where to underline: of a compound statement only its first line."""
-        start, end = self.block.span(node)
-        if (
-            isinstance(node, (cst.ExceptHandler, cst.ExceptStarHandler, cst.BaseCompoundStatement))
-            and end.row > start.row
-        ):
-            text = self.document.text[self.document.offset(start) :].split("\n", 1)[0].split("#", 1)[0].rstrip()
-            end = Position(start.row, start.column + len(text))
-        return start, end
 
 
 def check(
@@ -185,7 +122,7 @@ def _unsuppressed(
         text = module.document.text[block.start : block.end].encode("utf-8", "replace")
         suspects = [rule for rule in chosen if all(re.search(gate, text) for gate in rule.gates)]
         if suspects:
-            context = Context(analysis, document.path, block, scope, fixes=fixes)
+            context = Context(analysis.summaries, document.path, block, scope, fixes=fixes)
             _visit(block.node, _visitors([rule(context) for rule in suspects]), context)
             found += context.findings
     return found
@@ -239,33 +176,6 @@ def _visit(node: cst.CSTNode, visitors: dict[str, list[Visit]], context: Context
             visit(current)
         inner = scope.child(current) if isinstance(current, (cst.FunctionDef, cst.ClassDef, cst.Lambda)) else scope
         stack.extend((part, inner) for part in reversed(list(children(current))))
-
-
-def _statement_rows(block: Block, node: cst.CSTNode) -> range:
-    """The rows of the statement that `node` stands in; of a compound statement those of its header."""
-    first, last = (place.row for place in block.span(node))
-    path = _path_to(block.node, node)
-    for around in reversed(path):
-        if isinstance(around, cst.SimpleStatementLine):
-            start, end = block.span(around)
-            return range(start.row, end.row + 1)
-        body = getattr(around, "body", None)
-        if isinstance(body, cst.BaseSuite) and not isinstance(around, cst.BaseSuite):
-            first = min(first, block.span(around)[0].row)
-            if body.body:
-                last = max(first, min(last, block.span(body.body[0])[0].row - 1))
-            break
-    return range(first, last + 1)
-
-
-def _path_to(root: cst.CSTNode, node: cst.CSTNode) -> list[cst.CSTNode]:
-    stack = [(root, [root])]
-    while stack:
-        current, path = stack.pop()
-        if current is node:
-            return path
-        stack.extend((part, [*path, part]) for part in children(current))
-    return [root]
 
 
 # --- the fix loop -------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 import libcst as cst
 
 if TYPE_CHECKING:
-    from lint_sessions.engine import Context
+    from lint_sessions.context import Context
     from lint_sessions.source.document import Block
 
 

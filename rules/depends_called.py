@@ -6,7 +6,7 @@ from functools import partial
 
 import libcst as cst
 
-from lint_sessions.engine import Context
+from lint_sessions.context import Context
 from lint_sessions.project.types import AwaitableType, GeneratorType, SessionType, Type, argument
 from lint_sessions.rule import Edit, Fix, Rule, Safety
 

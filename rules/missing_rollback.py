@@ -6,8 +6,8 @@ from functools import partial
 
 import libcst as cst
 
+from lint_sessions.context import Context
 from lint_sessions.edits import Lines
-from lint_sessions.engine import Context
 from lint_sessions.flow.lifecycle import Lifecycle
 from lint_sessions.flow.state import Held, Manager, Poisoned
 from lint_sessions.project.scopes import Scope
@@ -148,5 +148,6 @@ def _roll_back_first(context: Context, poisoned: Poisoned) -> Fix | None:
     else:
         lines = Lines(context.block)
         row = context.block.span(first)[0].row
-        edit = lines.insert(row, [lines.indent(row) + call])
+        above = lines.with_comments(range(row, row + 1), context.block.span(handler)[0].row)
+        edit = lines.insert(above.start, [lines.indent(row) + call])
     return Fix("Roll back first", Safety.SAFE, (edit,))

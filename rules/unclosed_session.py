@@ -6,12 +6,11 @@ from functools import partial
 
 import libcst as cst
 
+from lint_sessions.context import Context
 from lint_sessions.edits import Acquisition, without
-from lint_sessions.engine import Context
 from lint_sessions.flow.lifecycle import Exit, Leak, Lifecycle
 from lint_sessions.flow.state import Phase
 from lint_sessions.project.names import is_generator
-from lint_sessions.project.scopes import has_decorator
 from lint_sessions.project.scripts import runs_once
 from lint_sessions.rule import Edit, Fix, Rule, Safety, TraceStep
 
@@ -71,13 +70,11 @@ class UnclosedSession(Rule):
     fixable = Safety.SAFE
 
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
-        if has_decorator(node, "fixture"):
-            return
         scope = self.context.scope.child(node)
-        if runs_once(scope):
+        if runs_once(scope) or self.context.types.is_fixture(scope):
             return
         runs = self.context.lifecycle(scope)
-        for site in dict.fromkeys(leak.site for leak in runs.leaks if not leak.lent and leak.site.turn == 0):
+        for site in {leak.site.key: leak.site for leak in runs.leaks if not leak.lent}.values():
             leak = runs.leak_of(site, lent=False)
             if leak is None or site.node is None:
                 continue
@@ -110,10 +107,10 @@ class UnclosedSession(Rule):
         if leak.exit is Exit.OVERWRITTEN and steps and steps[-1] == (leak.site.node, "acquired"):
             steps = steps[:-1]
         starts = [i for i, step in enumerate(steps) if step == (leak.site.node, "acquired")]
-        notes = [TraceStep(n, _WORDS[event]) for n, event in steps[starts[-1] if starts else 0 :] if event in _WORDS]
+        steps = [s for s in steps[starts[-1] if starts else 0 :] if s[1] != "acquired" or s[0] is leak.site.node]
         if leak.node is not None and leak.exit is not Exit.RETURN:
-            notes.append(TraceStep(leak.node, "leaves the session open here"))
-        return notes
+            steps = [s for s in steps if s[0] is not leak.node or s[1] == "acquired"] + [(leak.node, leak.exit.name)]
+        return [TraceStep(node, _WORDS[event]) for node, event in steps if event in _WORDS]
 
 
 _WORDS = {
@@ -121,6 +118,12 @@ _WORDS = {
     "used": "takes a connection here",
     "caught": "the failure is caught here",
     "returned": "returns here, with the session open",
+    Exit.RAISE.name: "leaves here, with the session open",
+    Exit.DATABASE.name: "fails here, with the session open",
+    Exit.ERROR.name: "fails here, with the session open",
+    Exit.LOOKUP.name: "fails here, with the session open",
+    Exit.CANCEL.name: "cancelled here, with the session open",
+    Exit.OVERWRITTEN.name: "nothing leads to the session any more",
 }
 
 

@@ -6,12 +6,11 @@ from functools import partial
 
 import libcst as cst
 
+from lint_sessions.context import Context
 from lint_sessions.edits import Acquisition, without
-from lint_sessions.engine import Context
 from lint_sessions.flow.lifecycle import Exit, Leak
 from lint_sessions.flow.state import Site
 from lint_sessions.project.names import is_generator, walk
-from lint_sessions.project.scopes import has_decorator
 from lint_sessions.rule import Edit, Fix, Rule, Safety, TraceStep
 
 
@@ -63,11 +62,11 @@ class YieldWithoutFinally(Rule):
     fixable = Safety.SAFE
 
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
-        if not is_generator(node) or has_decorator(node, "fixture"):
-            return
         scope = self.context.scope.child(node)
+        if not is_generator(node) or self.context.types.is_fixture(scope):
+            return
         runs = self.context.lifecycle(scope)
-        for site in dict.fromkeys(leak.site for leak in runs.leaks if leak.lent):
+        for site in {leak.site.key: leak.site for leak in runs.leaks if leak.lent}.values():
             leak = runs.leak_of(site, lent=True)
             place = _yield_of(leak)
             if leak is None or place is None or site.node is None:
@@ -123,15 +122,17 @@ def _close_in_finally(context: Context, site: Site, place: cst.Yield) -> Fix | N
         return None
     close = f"await {made.name}.close()" if site.flavor.is_async else f"{made.name}.close()"
     around = made.rest[at]
-    edits = _into_try(made, around, at, close) if isinstance(around, cst.Try) else _new_try(made, close)
+    edits = _into_try(made, around, at, close) if isinstance(around, cst.Try) else _new_try(made, at, close)
     return Fix("Close in `finally`", Safety.SAFE, tuple(edits)) if edits else None
 
 
-def _new_try(made: Acquisition, close: str) -> list[Edit]:
+def _new_try(made: Acquisition, at: int, close: str) -> list[Edit]:
     lines, rest = made.lines, list(made.rest)
     closing = next((i for i, statement in enumerate(rest) if made.is_close(statement)), len(rest))
+    if closing < at:
+        return []
     body = rest[:closing]
-    rows = lines.rows(body)
+    rows = lines.with_comments(lines.rows(body), lines.rows([made.statement]).stop - 1)
     indent, step = lines.indent(rows.start), lines.step
     edits = [lines.insert(rows.start, [f"{indent}try:"]), *lines.deeper(rows, step)]
     ending = [f"{indent}finally:", f"{indent}{step}{close}"]

@@ -17,6 +17,7 @@ LAYERS = (
     {"config"},
     {"project"},
     {"flow"},
+    {"context", "edits"},
     {"rules"},
     {"registry"},
     {"engine"},

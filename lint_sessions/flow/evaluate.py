@@ -260,9 +260,9 @@ class Evaluator(ABC):
         values = self.eval(node.value, state) if node.value is not None else [(state, None)]
         ends: list[Outcome] = []
         for after, value in values:
-            lent = [s for s in sites_in(value) if (session := after.session(s)) is not None and session.owned]
+            lent = [s for s in sites_in(value) if self.lends(after, s)]
             for site in lent:
-                after = after.update(site, lent=True, phase=Phase.ACTIVE, used=True)
+                after = after.update(site, lent=True, owned=True, phase=Phase.ACTIVE, used=True)
             if lent:
                 after = after.note(node, "yielded")
                 if not self.is_fixture:
@@ -270,6 +270,11 @@ class Evaluator(ABC):
                     self.fail(after, node, Cause.EXIT)
             ends.append((after, None))
         return ends
+
+    def lends(self, state: State, site: Site) -> bool:
+        """Whether this function would still owe the close of a session that it yields; a closed one begins again."""
+        session = state.session(site)
+        return session is not None and (session.owned or (site.acquired and session.phase is Phase.CLOSED))
 
     def boolean(self, node: cst.BooleanOperation, state: State) -> list[Outcome]:
         """`a or b` and `a and b` as values."""

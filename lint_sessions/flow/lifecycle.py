@@ -39,7 +39,7 @@ from lint_sessions.flow.state import (
     swallow,
 )
 from lint_sessions.project.names import parameters, walk_scope
-from lint_sessions.project.scopes import Scope, has_decorator
+from lint_sessions.project.scopes import Scope
 from lint_sessions.project.sessions import Types
 from lint_sessions.project.types import Flavor, GeneratorType, SessionType
 
@@ -110,7 +110,7 @@ def follow(types: Types, summaries: Summaries, scope: Scope, given: frozenset[st
     node = scope.function
     assert node is not None
     graph = build(node.body.body if isinstance(node.body, cst.BaseSuite) else [node.body])
-    run = Run(types, summaries, scope, has_decorator(node, "fixture"), _releases(node))
+    run = Run(types, summaries, scope, types.is_fixture(scope), _releases(node))
     run.interesting = _interesting(node)
     try:
         return _Exploration(run, graph, _initial(types, scope, node, given)).result

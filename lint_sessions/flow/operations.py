@@ -162,7 +162,8 @@ KEEPERS = frozenset(
 )
 """Methods that take over the duty to close what they are given."""
 
-_EVERYTHING = frozenset(["Exception", "BaseException"])
+_UNBOUND_ERRORS = frozenset(["SQLAlchemyError", "IntegrityError", "OperationalError", "DBAPIError", "DatabaseError"])
+"""Names that mean SQLAlchemy's exceptions where nothing at all binds them."""
 _OUTSIDE_EXCEPTION = frozenset(
     ["asyncio.CancelledError", "asyncio.exceptions.CancelledError", "concurrent.futures.CancelledError"]
 )
@@ -184,8 +185,8 @@ def catches(handler: str, raised: Raised) -> bool | None:
     if name in _OUTSIDE_EXCEPTION or name in ("GeneratorExit", "KeyboardInterrupt", "SystemExit"):
         return False
     if raised.cause is Cause.DATABASE:
-        if name.startswith("sqlalchemy."):
-            return True if name.endswith(".SQLAlchemyError") else None
+        if name.startswith("sqlalchemy.") or name in _UNBOUND_ERRORS:
+            return True if name.endswith("SQLAlchemyError") else None
         return False
     if raised.cause is Cause.LOOKUP:
         return (

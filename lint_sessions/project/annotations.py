@@ -12,6 +12,7 @@ from lint_sessions.project.known import (
     FACTORY_CLASSES,
     SCOPED_CLASSES,
     SESSION_CLASSES,
+    UNBOUND_SESSIONS,
 )
 from lint_sessions.project.modules import Module
 from lint_sessions.project.names import Binding, Kind
@@ -132,6 +133,8 @@ def instance_of(types: Types, kind: Type | None) -> Type | None:
     name = kind.name
     if name in SESSION_CLASSES:
         return SessionType(SESSION_CLASSES[name])
+    if not kind.resolved and name in UNBOUND_SESSIONS:
+        return SessionType(UNBOUND_SESSIONS[name])
     if name in SCOPED_CLASSES:
         return SessionType(Flavor(is_async=SCOPED_CLASSES[name], is_scoped=True, expires=None))
     if name in FACTORY_CLASSES:

@@ -48,6 +48,12 @@ MARKERS = frozenset(
 )
 """What marks a parameter as provided by a callable."""
 
+UNBOUND_SESSIONS = {"Session": Flavor(), "AsyncSession": Flavor(is_async=True)}
+"""Names that mean a session class where nothing at all binds them, as in a part of a program."""
+
+UNBOUND_MARKERS = frozenset(["Depends", "Security"])
+"""The same for what marks a parameter as provided."""
+
 FACTORY_NAMES = frozenset(
     ["SessionLocal", "AsyncSessionLocal", "LocalSession", "SessionFactory", "AsyncSessionFactory", "session_factory"]
     + ["async_session_factory", "async_session_maker", "async_sessionmaker_factory", "session_maker", "SessionMaker"]

@@ -21,11 +21,12 @@ from lint_sessions.project.known import (
     PUBLISHED,
     SCOPED_CLASSES,
     SESSION_CLASSES,
+    UNBOUND_MARKERS,
     is_listed,
 )
 from lint_sessions.project.modules import Module, Package, Project
 from lint_sessions.project.names import Binding, Kind, is_generator, walk_scope
-from lint_sessions.project.scopes import Scope, last_name
+from lint_sessions.project.scopes import Scope, has_decorator, last_name
 from lint_sessions.project.types import (
     AwaitableType,
     CallableType,
@@ -253,7 +254,9 @@ class Types:
 
     def is_marker(self, kind: Type | None) -> bool:
         """Whether a callee is `Depends` or one of its like."""
-        return isinstance(kind, External) and kind.name in MARKERS
+        return isinstance(kind, External) and (
+            kind.name in MARKERS or (not kind.resolved and kind.name in UNBOUND_MARKERS)
+        )
 
     def provision(self, provider: Type | None) -> Type | None:
         """What a framework gets from a provider: what it yields, or returns."""
@@ -422,6 +425,14 @@ class Types:
             return False
         kinds = (self.infer(_undecorated(d.decorator), around) for d in node.decorators)
         return any(isinstance(k, External) and k.name in CONTEXT_DECORATORS for k in kinds)
+
+    def is_fixture(self, scope: Scope) -> bool:
+        """Whether a function is a pytest fixture, by whatever name the decorator goes here."""
+        node, around = scope.function, scope.parent
+        if node is None or around is None:
+            return False
+        kinds = [self.infer(_undecorated(d.decorator), around) for d in node.decorators]
+        return has_decorator(node, "fixture") or any(isinstance(k, External) and k.last == "fixture" for k in kinds)
 
     def returned(self, function: FunctionType) -> Type | None:
         """The type that a function's return statements agree on, else the one it is annotated with."""

@@ -222,7 +222,7 @@ class _Tree:
 
 
 class _Places:
-    """Where the nodes of a tree stand: it comes after `above` rows, its first row after `before` columns of the file."""
+    """Where the nodes of a tree stand: it comes after `above` rows, and its first row after `before` columns."""
 
     def __init__(self, module: cst.Module, above: int = 0, before: int = 0) -> None:
         self._module = module
