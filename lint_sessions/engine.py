@@ -175,7 +175,7 @@ def _visit(node: cst.CSTNode, visitors: dict[str, list[Visit]], context: Context
         for visit in visitors.get(type(current).__name__, ()):
             visit(current)
         inner = scope.child(current) if isinstance(current, (cst.FunctionDef, cst.ClassDef, cst.Lambda)) else scope
-        stack.extend((part, inner) for part in reversed(list(children(current))))
+        stack.extend((part, inner) for part in reversed(children(current)))
 
 
 # --- the fix loop -------------------------------------------------------------------------------------------------

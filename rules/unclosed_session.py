@@ -10,7 +10,7 @@ from lint_sessions.context import Context
 from lint_sessions.edits import Acquisition, without
 from lint_sessions.flow.lifecycle import Exit, Leak, Lifecycle
 from lint_sessions.flow.state import Phase
-from lint_sessions.project.names import is_generator
+from lint_sessions.project.scopes import Scope
 from lint_sessions.project.scripts import runs_once
 from lint_sessions.rule import Edit, Fix, Rule, Safety, TraceStep
 
@@ -78,7 +78,7 @@ class UnclosedSession(Rule):
             leak = runs.leak_of(site, lent=False)
             if leak is None or site.node is None:
                 continue
-            fix = partial(_with_block, self.context, node, leak, runs)
+            fix = partial(_with_block, self.context, scope, leak, runs)
             self.report(
                 site.node,
                 fix=fix,
@@ -127,13 +127,14 @@ _WORDS = {
 }
 
 
-def _with_block(context: Context, function: cst.FunctionDef, leak: Leak, runs: Lifecycle) -> Fix | None:
+def _with_block(context: Context, scope: Scope, leak: Leak, runs: Lifecycle) -> Fix | None:
     """Put the uses into `with`; safe where the code already closes the session after its last use."""
     site = leak.site
     made = Acquisition.of(context.block, site.node) if site.node is not None else None
-    if made is None or made.rebinds() or is_generator(function) or _leaves(leak, runs):
+    if made is None or made.rebinds() or scope.is_generator or _leaves(leak, runs):
         return None
-    if site.flavor.is_async and function.asynchronous is None:
+    function = scope.function
+    if site.flavor.is_async and (function is None or function.asynchronous is None):
         return None
     lines, rest = made.lines, list(made.rest)
     last = max((i for i, statement in enumerate(rest) if made.mentions(statement)), default=None)

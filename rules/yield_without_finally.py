@@ -10,7 +10,7 @@ from lint_sessions.context import Context
 from lint_sessions.edits import Acquisition, without
 from lint_sessions.flow.lifecycle import Exit, Leak
 from lint_sessions.flow.state import Site
-from lint_sessions.project.names import is_generator, walk
+from lint_sessions.project.names import walk
 from lint_sessions.rule import Edit, Fix, Rule, Safety, TraceStep
 
 
@@ -63,7 +63,7 @@ class YieldWithoutFinally(Rule):
 
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
         scope = self.context.scope.child(node)
-        if not is_generator(node) or self.context.types.is_fixture(scope):
+        if not scope.is_generator or self.context.types.is_fixture(scope):
             return
         runs = self.context.lifecycle(scope)
         for site in {leak.site.key: leak.site for leak in runs.leaks if leak.lent}.values():

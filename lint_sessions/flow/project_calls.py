@@ -23,7 +23,7 @@ from lint_sessions.flow.state import (
     escape,
     sites_in,
 )
-from lint_sessions.project.names import dotted, is_generator, parameters
+from lint_sessions.project.names import dotted, parameters
 from lint_sessions.project.types import (
     AwaitableType,
     ClassType,
@@ -53,7 +53,7 @@ def function(run: Evaluator, node: cst.Call, kind: FunctionType, args: Arguments
     given = assign_arguments(definition, kind, args)
     if given is None:
         return None
-    if is_generator(definition):
+    if kind.scope.is_generator:
         given_sites = tuple(s for value in given.values() for s in sites_in(value))
         run.fail(state, node, Cause.ERROR)
         return [(state, Holder(given_sites) if given_sites else None)]

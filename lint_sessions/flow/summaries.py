@@ -15,7 +15,7 @@ from lint_sessions.flow.callers import calling
 from lint_sessions.flow.evaluate import Evaluator
 from lint_sessions.flow.lifecycle import Lifecycle, follow
 from lint_sessions.flow.state import Derived, Held, Holder, Items, Phase, Poisoned, Session, Site, State, Truth, escape
-from lint_sessions.project.names import is_generator, walk_scope
+from lint_sessions.project.names import walk_scope
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.sessions import Types
 from lint_sessions.project.types import ClassType, Flavor, FunctionType, InstanceType, SessionType, Type
@@ -143,7 +143,7 @@ class SummaryTable:
 
     def _summarize(self, function: FunctionType, given: frozenset[str]) -> Summary:
         node = function.scope.function
-        if node is None or is_generator(node) or _is_stub(node):
+        if node is None or function.scope.is_generator or _is_stub(node):
             return Summary(tuple((name, UNKNOWN_EFFECT) for name in given))
         if not given and not self._may_give_session(function) and not _may_touch_own(function):
             return Summary()

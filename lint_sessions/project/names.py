@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -56,21 +56,35 @@ def dotted(node: cst.CSTNode) -> str | None:
     return ".".join([node.value, *reversed(parts)])
 
 
-def children(node: cst.CSTNode) -> Iterable[cst.CSTNode]:
+def children(node: cst.CSTNode) -> list[cst.CSTNode]:
     """The parts of a node that hold code, in source order; white space and punctuation are skipped."""
     kind = type(node)
     fields = _CODE_FIELDS.get(kind)
     if fields is None:
         skip = _SKIPPED_FIELDS | _LABELS.get(kind, frozenset())
         fields = _CODE_FIELDS[kind] = tuple(name for name in _ordered_fields(kind) if name not in skip)
+    found: list[cst.CSTNode] = []
     for name in fields:
         value = getattr(node, name)
-        if isinstance(value, cst.CSTNode):
-            yield value
-        elif isinstance(value, (list, tuple)):
-            for item in value:
-                if isinstance(item, cst.CSTNode):
-                    yield item
+        if type(value) in _SEQUENCES:
+            found += [item for item in value if _is_node(type(item))]
+        elif value is not None and _is_node(type(value)):
+            found.append(value)
+    return found
+
+
+_SEQUENCES = (list, tuple)
+
+
+def _is_node(kind: type[object]) -> bool:
+    """Asked of LibCST once for each class: its classes are abstract, and isinstance is slow on those."""
+    known = _NODE_KINDS.get(kind)
+    if known is None:
+        known = _NODE_KINDS[kind] = issubclass(kind, cst.CSTNode)
+    return known
+
+
+_NODE_KINDS: dict[type[object], bool] = {}
 
 
 def _ordered_fields(kind: type[cst.CSTNode]) -> list[str]:
@@ -136,7 +150,7 @@ def walk(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
     while stack:
         current = stack.pop()
         yield current
-        stack.extend(reversed(list(children(current))))
+        stack.extend(reversed(children(current)))
 
 
 def walk_scope(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
@@ -153,7 +167,7 @@ def walk_scope(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
         elif isinstance(current, cst.Lambda):
             inner.append(current.params)
         else:
-            inner.extend(reversed(list(children(current))))
+            inner.extend(reversed(children(current)))
 
 
 def is_generator(node: cst.FunctionDef) -> bool:

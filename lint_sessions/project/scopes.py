@@ -197,6 +197,38 @@ class Scope:
         return word in self.block.document.text[self.block.start : self.block.end]
 
     @cached_property
+    def own_nodes(self) -> tuple[cst.CSTNode, ...]:
+        """Of a function: its yields, returns and assignments, nested scopes left out."""
+        node = self.node
+        if not isinstance(node, (cst.FunctionDef, cst.Lambda)):
+            return ()
+        kinds = (cst.Yield, cst.Return, cst.Assign, cst.AnnAssign)
+        return tuple(inner for inner in walk_scope(node) if type(inner) in kinds)
+
+    @cached_property
+    def is_generator(self) -> bool:
+        """Whether a function yields."""
+        return any(isinstance(node, cst.Yield) for node in self.own_nodes)
+
+    @cached_property
+    def attributes_set(self) -> dict[str, list[tuple[cst.BaseExpression, cst.CSTNode]]]:
+        """Of a method: every `self.name = value` by name, each with the value and the statement."""
+        found: dict[str, list[tuple[cst.BaseExpression, cst.CSTNode]]] = {}
+        for node in self.own_nodes if self.first_parameter is not None else ():
+            if isinstance(node, cst.Assign):
+                targets: list[cst.BaseExpression] = [target.target for target in node.targets]
+            elif isinstance(node, cst.AnnAssign):
+                targets = [node.target]
+            else:
+                continue
+            for target in targets:
+                match target:
+                    case cst.Attribute(value=cst.Name(value=base), attr=cst.Name(value=name)):
+                        if base == self.first_parameter and node.value is not None:
+                            found.setdefault(name, []).append((node.value, node))
+        return found
+
+    @cached_property
     def first_parameter(self) -> str | None:
         """`self` or `cls` of a method, under whatever name."""
         node = self.function

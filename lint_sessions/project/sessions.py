@@ -25,7 +25,7 @@ from lint_sessions.project.known import (
     is_listed,
 )
 from lint_sessions.project.modules import Module, Package, Project
-from lint_sessions.project.names import Binding, Kind, is_generator, walk_scope
+from lint_sessions.project.names import Binding, Kind
 from lint_sessions.project.scopes import Scope, has_decorator, last_name
 from lint_sessions.project.types import (
     AwaitableType,
@@ -63,6 +63,7 @@ class Types:
         self._modules: dict[int, Scope] = {}
         self._known: dict[tuple[int, int], tuple[object, Type | None]] = {}
         self._busy: set[tuple[int, int]] = set()
+        self._returned: dict[int, Type | None] = {}
         self._naming: set[tuple[str, int]] = set()
 
     # --- scopes -------------------------------------------------------------------------------------------------
@@ -356,7 +357,7 @@ class Types:
         for method in cls.methods():
             if not method.mentions(name) or method.first_parameter is None:
                 continue
-            for value, target in assignments_to_attribute(method, name):
+            for value, target in method.attributes_set.get(name, ()):
                 kind = self.infer(value, method)
                 if kind is None and isinstance(target, cst.AnnAssign):
                     kind = self.annotation(target.annotation.annotation, method)
@@ -410,7 +411,7 @@ class Types:
         if not isinstance(node, cst.FunctionDef):
             return None
         is_async = node.asynchronous is not None
-        if is_generator(node):
+        if function.scope.is_generator:
             yields = self.yielded(function)
             if self.is_context_manager(function):
                 return ManagerType(yields, function)
@@ -436,10 +437,16 @@ class Types:
 
     def returned(self, function: FunctionType) -> Type | None:
         """The type that a function's return statements agree on, else the one it is annotated with."""
+        if id(function.scope) not in self._returned:
+            self._returned[id(function.scope)] = None
+            self._returned[id(function.scope)] = self._find_returned(function)
+        return self._returned[id(function.scope)]
+
+    def _find_returned(self, function: FunctionType) -> Type | None:
         node = function.scope.function
         if node is None:
             return None
-        values = [n.value for n in walk_scope(node) if isinstance(n, cst.Return) and n.value is not None]
+        values = [n.value for n in function.scope.own_nodes if isinstance(n, cst.Return) and n.value is not None]
         kind = join([self.infer(v, function.scope) for v in values]) if values else None
         if kind is None and node.returns is not None and function.scope.parent is not None:
             return self.annotation(node.returns.annotation, function.scope.parent)
@@ -451,7 +458,7 @@ class Types:
         if node is None:
             return None
         kinds: list[Type | None] = []
-        for inner in walk_scope(node):
+        for inner in function.scope.own_nodes:
             if isinstance(inner, cst.Yield):
                 match inner.value:
                     case cst.From(item=item):
@@ -582,25 +589,3 @@ def _undecorated(node: cst.BaseExpression) -> cst.BaseExpression:
 
 def _is_package(module: Module | Package) -> bool:
     return isinstance(module, Package) or module.path.name == "__init__.py"
-
-
-def assignments_to_attribute(method: Scope, name: str) -> Iterator[tuple[cst.BaseExpression, cst.CSTNode]]:
-    """Every `self.name = value` in a method: the value and the statement."""
-    node, own = method.function, method.first_parameter
-    if node is None or own is None:
-        return
-    for inner in walk_scope(node):
-        match inner:
-            case cst.Assign(targets=targets, value=value):
-                for target in targets:
-                    match target.target:
-                        case cst.Attribute(value=cst.Name(value=base), attr=cst.Name(value=attr)) if (base, attr) == (
-                            own,
-                            name,
-                        ):
-                            yield value, inner
-            case cst.AnnAssign(
-                target=cst.Attribute(value=cst.Name(value=base), attr=cst.Name(value=attr)),
-                value=cst.BaseExpression() as value,
-            ) if (base, attr) == (own, name):
-                yield value, inner
