@@ -11,6 +11,7 @@ from lint_sessions.edits import Lines
 from lint_sessions.flow.lifecycle import Lifecycle
 from lint_sessions.flow.state import Held, Manager, Poisoned
 from lint_sessions.project.scopes import Scope
+from lint_sessions.project.scripts import runs_once
 from lint_sessions.rule import Edit, Fix, Rule, Safety, TraceStep
 
 
@@ -68,6 +69,8 @@ class MissingRollback(Rule):
 
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
         scope = self.context.scope.child(node)
+        if runs_once(scope):
+            return
         runs = self.context.lifecycle(scope)
         found = {p.handler: p for p in reversed(runs.poisoned) if self.context.owns(p.handler)}
         for poisoned in found.values():

@@ -89,7 +89,7 @@ def _use(scripts: Path, project: Path) -> None:
     assert "LS301" in run(scripts / "lint-sessions", "rules", cwd=project)
     assert "app.py:8:10: LS301" in run(scripts / "lint-sessions", "check", cwd=project, status=1)
     assert "app.py:8:10: LS301" in run(scripts / "python", "-m", "lint_sessions", "check", cwd=project, status=1)
-    assert "LS" in run(scripts / "python", "-m", "flake8", "--version", cwd=project)
+    assert f"lint-sessions: {__version__}" in run(scripts / "python", "-m", "flake8", "--version", cwd=project)
     found = run(scripts / "python", "-m", "flake8", "--jobs", "2", "--select", "LS", ".", cwd=project, status=1)
     assert found.startswith(f".{os.sep}app.py:8:10: LS301 ")
     assert len(found.splitlines()) == 1

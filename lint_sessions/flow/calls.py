@@ -36,7 +36,7 @@ from lint_sessions.flow.state import (
     escape,
     sites_in,
 )
-from lint_sessions.project.known import SESSION_CLASSES
+from lint_sessions.project.known import SCOPED_CLASSES, SESSION_CLASSES
 from lint_sessions.project.names import walk
 from lint_sessions.project.scopes import last_name
 from lint_sessions.project.types import (
@@ -206,6 +206,12 @@ def held_by(run: Evaluator, node: cst.Call, holder: Holder, name: str, args: Arg
         for site in holder.sites:
             state = state.update(site, phase=Phase.CLOSED, owned=False, failed=None, swallowed=None)
         return [(state, None)]
+    cls = holder.kind.cls if isinstance(holder.kind, InstanceType) else None
+    method = run.types.method(cls, name) if isinstance(cls, ClassType) else None
+    if method is not None:
+        known = function(run, node, FunctionType(method.scope, holder.kind), args, state, holder)
+        if known is not None:
+            return known
     for _, value in args:
         state = escape(state, sites_in(value))
     for site in holder.sites:
@@ -246,9 +252,9 @@ def typed(run: Evaluator, node: cst.Call, kind: Type | None, args: Arguments, st
     result = run.types.call(kind, node, run.scope)
     match kind:
         case FactoryType() | External() if isinstance(result, SessionType) and _makes(kind):
-            if result.flavor.is_scoped:
-                return [(state, None)]
             state, site = run.acquire(state, node, result.flavor)
+            if isinstance(kind, External) and kind.resolved and not node.args and not result.flavor.is_scoped:
+                state = state.update(site, owned=False)  # bound to no engine, it never gets a connection
             return [(state, Held(site))]
         case SessionType(flavor=flavor) if flavor.is_scoped:
             state, site = run.acquire(state, node, flavor)
@@ -277,7 +283,7 @@ def typed(run: Evaluator, node: cst.Call, kind: Type | None, args: Arguments, st
 
 
 def _makes(kind: FactoryType | External) -> bool:
-    return isinstance(kind, FactoryType) or kind.name in SESSION_CLASSES or not kind.resolved
+    return isinstance(kind, FactoryType) or kind.name in (SESSION_CLASSES.keys() | SCOPED_CLASSES) or not kind.resolved
 
 
 def external(run: Evaluator, node: cst.Call, kind: External, args: Arguments, state: State) -> list[Outcome]:

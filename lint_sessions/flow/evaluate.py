@@ -371,7 +371,7 @@ class Evaluator(ABC):
                     state = escape(state, sites_in(value))
                 if isinstance(value, Truth) and name not in self.interesting:
                     value = None
-                return state.bind(name, value)
+                return state.forget(f"{name}.").bind(name, value)
             case cst.Tuple(elements=elements) | cst.List(elements=elements):
                 items = value.items if isinstance(value, Items) and len(value.items) == len(elements) else None
                 if items is None:

@@ -122,6 +122,9 @@ class _Exploration:
     def __init__(self, run: Evaluator, graph: Graph, states: Sequence[State]) -> None:
         self.run = run
         self.graph = graph
+        node = run.scope.function
+        self.is_entry = node is not None and bool(node.decorators) and not run.is_fixture
+        """Somebody else calls the function, time and again, and nobody here sees its exceptions."""
         self.result = Lifecycle()
         self.seen: dict[int, set[State]] = {}
         self.queue: deque[tuple[BasicBlock, State]] = deque()
@@ -174,7 +177,7 @@ class _Exploration:
 
     def leave(self, state: State, raised: Raised | None) -> None:
         for site, session in state.sessions:
-            if site.shared and session.failed is not None and (raised is not None or session.swallowed is not None):
+            if site.shared and session.failed is not None and (session.swallowed is not None or self.is_entry):
                 place = session.swallowed or session.failed
                 self.run.poisoned.append(Poisoned(site, place, session.failed, None, state))
             if session.owned and session.phase is Phase.ACTIVE:

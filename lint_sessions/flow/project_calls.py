@@ -36,13 +36,18 @@ from lint_sessions.project.types import (
 )
 
 if TYPE_CHECKING:
-    from lint_sessions.flow.summaries import Summary
+    from lint_sessions.flow.summaries import Effect, Summary
 
 Arguments = list[tuple[cst.Arg, Value]]
 
 
-def function(run: Evaluator, node: cst.Call, kind: FunctionType, args: Arguments, state: State) -> list[Outcome] | None:
-    """A function of the project is called: its summary says what it does; None where that can't be told."""
+def function(
+    run: Evaluator, node: cst.Call, kind: FunctionType, args: Arguments, state: State, holder: Holder | None = None
+) -> list[Outcome] | None:
+    """A function of the project is called: its summary says what it does; None where that can't be told.
+
+    `holder` is the object whose method it is, where that keeps sessions of the caller.
+    """
     definition = kind.scope.node
     if isinstance(definition, cst.Lambda):
         return None
@@ -64,9 +69,7 @@ def function(run: Evaluator, node: cst.Call, kind: FunctionType, args: Arguments
     for name, value in with_sessions.items():
         failing = summary.effect(name).on_error(failing, value.site, node)
         ends = [after for before in ends for after in summary.effect(name).on_return(run, before, value.site, node)]
-    receiver = dotted(node.func.value) if isinstance(node.func, cst.Attribute) else None
-    for path, effect in summary.own_effects if receiver is not None else ():
-        kept = Site(f"{receiver}{path}", node=node, flavor=Flavor(expires=None), acquired=False)
+    for kept, effect in _kept(node, summary, holder):
         failing = effect.on_error(_known(failing, kept), kept, node)
         ends = [after for before in ends for after in effect.on_return(run, _known(before, kept), kept, node)]
     failing = escape(failing, others)
@@ -80,6 +83,20 @@ def function(run: Evaluator, node: cst.Call, kind: FunctionType, args: Arguments
     if not summary.returns:
         return []
     return [returned(run, node, kind, summary, with_sessions, escape(after, others)) for after in ends]
+
+
+def _kept(node: cst.Call, summary: Summary, holder: Holder | None) -> list[tuple[Site, Effect]]:
+    """The sessions that the object of a called method keeps, with what the call does to each."""
+    if holder is not None:
+        return [(site, effect) for site in holder.sites for _, effect in summary.own_effects[:1]]
+    receiver = dotted(node.func.value) if isinstance(node.func, cst.Attribute) else None
+    if receiver is None:
+        return []
+    flavor = Flavor(expires=None)
+    return [
+        (Site(f"{receiver}{path}", node=node, flavor=flavor, acquired=False), effect)
+        for path, effect in summary.own_effects
+    ]
 
 
 def _known(state: State, site: Site) -> State:

@@ -262,6 +262,12 @@ class State:
     def drop(self, site: Site) -> State:
         return replace(self, sessions=tuple(pair for pair in self.sessions if pair[0] != site))
 
+    def forget(self, prefix: str) -> State:
+        """Without the borrowed sessions whose name begins so: what it stood for is another object now."""
+        if not any(site.key.startswith(prefix) for site, _ in self.sessions):
+            return self
+        return replace(self, sessions=tuple(pair for pair in self.sessions if not pair[0].key.startswith(prefix)))
+
     def rename(self, old: Site, new: Site) -> State:
         session = self.session(old)
         if session is None:

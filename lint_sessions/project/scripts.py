@@ -9,14 +9,17 @@ from lint_sessions.project.scopes import Scope
 from lint_sessions.source.document import Block
 
 _GUARD = re.compile(r"\s*if\b[^\n]*__name__[^\n]*__main__")
+_CALL = re.compile(r"\w+\(")
+"""A statement that begins with a call: the module does its work when it is run, or imported."""
 _FOR_EVER = re.compile(
     r"\bwhile\s+(True|1)\b|\b(run_forever|serve_forever|start_consuming|start_polling|run_polling)\b"
 )
 
 
 def runs_once(scope: Scope) -> bool:
-    """Whether a function is called only by the `if __name__ == "__main__"` part of its module, directly or through
-    functions of which the same is true. What loops for ever, or is passed to somebody else, does not run once."""
+    """Whether a function is called only by the `if __name__ == "__main__"` part of its module, or by a statement of
+    the module itself, directly or through functions of which the same is true. What loops for ever, or is passed to
+    somebody else, does not run once."""
     while scope.parent is not None and not scope.parent.is_module:
         scope = scope.parent
     if scope.parent is None:
@@ -26,7 +29,8 @@ def runs_once(scope: Scope) -> bool:
 
 def _once(module: Scope) -> frozenset[str]:
     blocks = module.module.blocks
-    guards = [block for block in blocks if block.kind == "statement" and _GUARD.match(_text(block))]
+    statements = [block for block in blocks if block.kind == "statement"]
+    guards = [block for block in statements if _GUARD.match(_text(block)) or _CALL.match(_text(block))]
     functions = {block.name: block for block in blocks if block.kind == "function" and block.name}
     pending = list(guards)
     reached: set[str] = set()
