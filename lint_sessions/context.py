@@ -29,18 +29,23 @@ class Context:
         self.findings: list[tuple[Finding, range]] = []
         self._fixes = fixes
 
+    def scope_of(self, node: cst.FunctionDef) -> Scope:
+        """The scope of a function that is being visited."""
+        return self.scope.child(node, self.block)
+
     def lifecycle(self, scope: Scope) -> Lifecycle:
         """Every run of a function of this block."""
         return self.summaries.lifecycle(scope)
 
-    def source(self, node: cst.CSTNode) -> str:
-        """The text of a node as it stands in the file."""
-        start, end = self.block.span(node)
-        return self.document.text[self.document.offset(start) : self.document.offset(end)]
+    def source(self, node: cst.CSTNode, block: Block | None = None) -> str:
+        """The text of a node as it stands in the file; `block` where it stands in another than the one visited."""
+        place = block or self.block
+        start, end = place.span(node)
+        return place.document.text[place.document.offset(start) : place.document.offset(end)]
 
-    def short(self, node: cst.CSTNode, limit: int = 40) -> str:
+    def short(self, node: cst.CSTNode, limit: int = 40, block: Block | None = None) -> str:
         """The text of a node on one line, cut to `limit` characters."""
-        text = " ".join(self.source(node).split())
+        text = " ".join(self.source(node, block).split())
         return text if len(text) <= limit else text[: limit - 1] + "…"
 
     def add(self, rule: Rule, node: cst.CSTNode, message: str, trace: Iterable[TraceStep], fix: LateFix | None) -> None:

@@ -174,7 +174,11 @@ def _visit(node: cst.CSTNode, visitors: dict[str, list[Visit]], context: Context
         context.scope = scope
         for visit in visitors.get(type(current).__name__, ()):
             visit(current)
-        inner = scope.child(current) if isinstance(current, (cst.FunctionDef, cst.ClassDef, cst.Lambda)) else scope
+        inner = (
+            scope.child(current, context.block)
+            if isinstance(current, (cst.FunctionDef, cst.ClassDef, cst.Lambda))
+            else scope
+        )
         stack.extend((part, inner) for part in reversed(children(current)))
 
 

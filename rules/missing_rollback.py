@@ -68,7 +68,7 @@ class MissingRollback(Rule):
     fixable = Safety.SAFE
 
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
-        scope = self.context.scope.child(node)
+        scope = self.context.scope_of(node)
         if runs_once(scope):
             return
         runs = self.context.lifecycle(scope)
@@ -76,7 +76,9 @@ class MissingRollback(Rule):
         for poisoned in found.values():
             self._report(poisoned)
         for left in _left_behind(runs):
-            caller = None if left.handler in found else self.context.summaries.poisoned_callers(scope, left.handler)
+            if left.handler in found or not self.context.owns(left.handler):
+                continue
+            caller = self.context.summaries.poisoned_callers(scope, left.handler)
             if caller is not None:
                 self._report_caller(left, *caller)
 

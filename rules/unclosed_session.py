@@ -70,7 +70,7 @@ class UnclosedSession(Rule):
     fixable = Safety.SAFE
 
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
-        scope = self.context.scope.child(node)
+        scope = self.context.scope_of(node)
         if runs_once(scope) or self.context.types.is_fixture(scope):
             return
         runs = self.context.lifecycle(scope)
@@ -86,6 +86,29 @@ class UnclosedSession(Rule):
                 session=f"`{self.context.short(site.node)}`",
                 how=self._how(leak),
             )
+
+        if scope.name in ("__enter__", "__aenter__"):
+            self._kept_on_self(scope, runs)
+
+    def _kept_on_self(self, scope: Scope, runs: Lifecycle) -> None:
+        """A context manager of the project keeps the session, and leaving it may not close it."""
+        sites = {id(site.node): site for state, _ in runs.returned for site, _ in state.sessions if site.acquired}
+        for attribute, assigned in scope.attributes_set.items():
+            for value, _ in assigned:
+                site = sites.get(id(value.expression if isinstance(value, cst.Await) else value))
+                if site is None or site.node is None or scope.parent is None or site.flavor.on_connection:
+                    continue
+                found = self.context.summaries.exit_leak(scope.parent, attribute, site.flavor)
+                if found is None:
+                    continue
+                method, leak = found
+                trace = [TraceStep(site.node, "acquired here, and kept on the object")]
+                if leak.node is not None:
+                    trace.append(TraceStep(leak.node, _WORDS[leak.exit.name], method.block))
+                how = f"is left open by `{method.name}`"
+                if leak.exit is Exit.DATABASE and leak.node is not None:
+                    how = f"is left open when `{self.context.short(leak.node, block=method.block)}` fails"
+                self.report(site.node, trace=trace, session=f"`{self.context.short(site.node)}`", how=how)
 
     def _how(self, leak: Leak) -> str:
         at = f"`{self.context.short(leak.node)}`" if leak.node is not None else ""
@@ -118,6 +141,8 @@ _WORDS = {
     "used": "takes a connection here",
     "caught": "the failure is caught here",
     "returned": "returns here, with the session open",
+    Exit.RETURN.name: "returns here, with the session open",
+    Exit.END.name: "ends here, with the session open",
     Exit.RAISE.name: "leaves here, with the session open",
     Exit.DATABASE.name: "fails here, with the session open",
     Exit.ERROR.name: "fails here, with the session open",

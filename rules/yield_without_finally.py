@@ -62,7 +62,7 @@ class YieldWithoutFinally(Rule):
     fixable = Safety.SAFE
 
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
-        scope = self.context.scope.child(node)
+        scope = self.context.scope_of(node)
         if not scope.is_generator or self.context.types.is_fixture(scope):
             return
         runs = self.context.lifecycle(scope)

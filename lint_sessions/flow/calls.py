@@ -115,6 +115,8 @@ def operation(run: Evaluator, node: cst.Call, site: Site, name: str, args: Argum
         return [(state, None)]
     if name in NEUTRAL:
         return [(state, None)]
+    if name in ("__enter__", "__aenter__"):
+        return [(state, Held(site))]
     if site.flavor.is_async and name in COROUTINES:
         return [(state, Pending(site, name, _result(site, name), node))]
     return perform(run, node, site, name, state)

@@ -105,15 +105,28 @@ class Lifecycle:
         return min(found, key=lambda leak: leak.exit.rank, default=None)
 
 
-def follow(types: Types, summaries: Summaries, scope: Scope, given: frozenset[str] | None = None) -> Lifecycle:
-    """Run a function from its entry; `given` names the parameters that are sessions, None: their types tell."""
+def follow(
+    types: Types,
+    summaries: Summaries,
+    scope: Scope,
+    given: frozenset[str] | None = None,
+    kept: tuple[str, Flavor] | None = None,
+) -> Lifecycle:
+    """Run a function from its entry; `given` names the parameters that are sessions, None: their types tell.
+
+    `kept` is the path (`self.session`) of an open session that the object of the method owes to close.
+    """
     node = scope.function
     assert node is not None
     graph = build(node.body.body if isinstance(node.body, cst.BaseSuite) else [node.body])
     run = Run(types, summaries, scope, types.is_fixture(scope), _releases(node))
     run.interesting = _interesting(node)
     try:
-        return _Exploration(run, graph, _initial(types, scope, node, given)).result
+        states = _initial(types, scope, node, given)
+        if kept is not None:
+            site = Site(kept[0], flavor=kept[1], acquired=False)
+            states = [s.put(site, Session(phase=Phase.ACTIVE, used=True)) for s in states]
+        return _Exploration(run, graph, states).result
     except RecursionError:
         return Lifecycle(gave_up=True)
 

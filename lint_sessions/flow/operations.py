@@ -6,7 +6,7 @@ import builtins
 
 from lint_sessions.flow.state import Cause, Raised
 
-CLOSING = frozenset(["close", "aclose", "invalidate", "reset", "remove"])
+CLOSING = frozenset(["close", "aclose", "invalidate", "reset", "remove", "__exit__", "__aexit__"])
 """Give the connection back and end the transaction; after any of them nothing is owed."""
 
 ENDING = CLOSING | {"rollback"}
@@ -44,6 +44,7 @@ COROUTINES = frozenset(
         "invalidate",
     ]
     + ["merge", "refresh", "reset", "rollback", "run_sync", "scalar", "scalars", "stream", "stream_scalars", "remove"]
+    + ["__aexit__"]
 )
 """Methods of AsyncSession and async_scoped_session that do nothing until awaited."""
 

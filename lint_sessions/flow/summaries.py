@@ -13,7 +13,7 @@ import libcst as cst
 
 from lint_sessions.flow.callers import calling
 from lint_sessions.flow.evaluate import Evaluator
-from lint_sessions.flow.lifecycle import Lifecycle, follow
+from lint_sessions.flow.lifecycle import Exit, Leak, Lifecycle, follow
 from lint_sessions.flow.state import Derived, Held, Holder, Items, Phase, Poisoned, Session, Site, State, Truth, escape
 from lint_sessions.project.names import walk_scope
 from lint_sessions.project.scopes import Scope
@@ -116,6 +116,19 @@ class SummaryTable:
             self._scopes.append(scope)
             self._lifecycles[id(scope)] = follow(self.types, self, scope)
         return self._lifecycles[id(scope)]
+
+    def exit_leak(self, cls: Scope, attribute: str, flavor: Flavor) -> tuple[Scope, Leak] | None:
+        """How leaving a context manager of a class may leave a session open that its object keeps in `attribute`."""
+        for name in ("__exit__", "__aexit__"):
+            method = self.types.method(ClassType(cls), name)
+            if method is None or method.scope.mentions("super") or not method.scope.mentions("close"):
+                continue
+            own = method.scope.first_parameter
+            runs = follow(self.types, self, method.scope, frozenset(), (f"{own}.{attribute}", flavor))
+            leaks = [leak for leak in runs.leaks if leak.exit in (Exit.DATABASE, Exit.RETURN, Exit.END)]
+            if leaks:
+                return method.scope, min(leaks, key=lambda leak: leak.exit.rank)
+        return None
 
     def poisoned_callers(self, scope: Scope, handler: cst.CSTNode) -> tuple[Scope, Poisoned] | None:
         """A caller that goes on to use a session which `handler` of this function has left poisoned, or None."""

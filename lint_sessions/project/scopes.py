@@ -32,6 +32,8 @@ class Scope:
         self.block = block
         """The block the scope's code stands in; of a class cut into blocks, the class's own."""
         self._node = node
+        self._is_cut = node is None and block is not None
+        """A class whose statements are the block's children, each parsed on its own."""
         self._children: dict[int, tuple[cst.CSTNode, Scope]] = {}
         self._bindings: dict[str, tuple[tuple[Binding, Block | None], ...]] = {}
 
@@ -49,9 +51,7 @@ class Scope:
 
     @property
     def is_class(self) -> bool:
-        if self._node is None and self.block is not None:
-            return self.block.kind == "class"
-        return isinstance(self._node, cst.ClassDef)
+        return self._is_cut or isinstance(self._node, cst.ClassDef)
 
     @property
     def is_function(self) -> bool:
@@ -68,7 +68,7 @@ class Scope:
     def name(self) -> str:
         if self.is_module:
             return self.module.path.stem
-        if self._node is None and self.block is not None and self.block.name is not None:
+        if self._is_cut and self.block is not None and self.block.name is not None:
             return self.block.name
         return "<lambda>" if isinstance(self.node, cst.Lambda) or self.node is None else self.node.name.value
 
@@ -84,7 +84,7 @@ class Scope:
         """Of a class: its name, bases and decorators, without parsing its body."""
         if not self.is_class:
             return None
-        if self._node is None and self.block is not None and self.block.children:
+        if self._is_cut and self.block is not None:
             first = self.block.children[0].start
             text = self.block.document.text[self.block.start : first]
             try:
@@ -147,7 +147,7 @@ class Scope:
     def _blocks(self) -> tuple[Block, ...] | None:
         if self.is_module:
             return tuple(self.module.blocks)
-        if self.is_class and self._node is None and self.block is not None:
+        if self._is_cut and self.block is not None:
             return self.block.children
         return None
 
@@ -159,7 +159,7 @@ class Scope:
     @cached_property
     def outer_names(self) -> frozenset[str]:
         """Names that a function declares global or nonlocal."""
-        node = self.node
+        node = None if self.is_class else self.node
         if not isinstance(node, cst.FunctionDef):
             return frozenset()
         found = (n for n in walk_scope(node) if isinstance(n, (cst.Global, cst.Nonlocal)))

@@ -64,6 +64,9 @@ class Types:
         self._known: dict[tuple[int, int], tuple[object, Type | None]] = {}
         self._busy: set[tuple[int, int]] = set()
         self._returned: dict[int, Type | None] = {}
+        self._returning: set[int] = set()
+        self._cut = 0
+        """How often an answer was cut short by a circle of questions."""
         self._naming: set[tuple[str, int]] = set()
 
     # --- scopes -------------------------------------------------------------------------------------------------
@@ -80,14 +83,21 @@ class Types:
         if key in self._known:
             return self._known[key][1]
         if key in self._busy:
+            self._cut += 1
             return None
         self._busy.add(key)
+        cut = self._cut
         try:
             kind = self._infer(node, scope)
         finally:
             self._busy.discard(key)
-        self._known[key] = (node, kind)
+        if self._may_keep(cut):
+            self._known[key] = (node, kind)
         return kind
+
+    def _may_keep(self, cut: int) -> bool:
+        """Whether an answer holds for ever: it did not meet a question that is still being answered."""
+        return self._cut == cut or not (self._busy or self._naming or self._returning)
 
     def _infer(self, node: cst.BaseExpression, scope: Scope) -> Type | None:
         match node:
@@ -133,6 +143,7 @@ class Types:
         owner, bound = found
         key = (name, id(owner))
         if key in self._naming:
+            self._cut += 1
             return None
         self._naming.add(key)
         try:
@@ -437,10 +448,21 @@ class Types:
 
     def returned(self, function: FunctionType) -> Type | None:
         """The type that a function's return statements agree on, else the one it is annotated with."""
-        if id(function.scope) not in self._returned:
-            self._returned[id(function.scope)] = None
-            self._returned[id(function.scope)] = self._find_returned(function)
-        return self._returned[id(function.scope)]
+        key = id(function.scope)
+        if key in self._returned:
+            return self._returned[key]
+        if key in self._returning:
+            self._cut += 1
+            return None
+        self._returning.add(key)
+        cut = self._cut
+        try:
+            kind = self._find_returned(function)
+        finally:
+            self._returning.discard(key)
+        if self._may_keep(cut):
+            self._returned[key] = kind
+        return kind
 
     def _find_returned(self, function: FunctionType) -> Type | None:
         node = function.scope.function
@@ -521,6 +543,8 @@ class Types:
         if name in ("contextlib.closing", "contextlib.aclosing"):
             thing = argument(call, 0, "thing")
             return ManagerType(self.infer(thing, scope)) if thing is not None else None
+        if name in ("next", "anext") and (given := argument(call, 0, "")) is not None:
+            return self._item(self.infer(given, scope))
         if name in ("functools.lru_cache", "functools.cache") and first is not None:
             return self.infer(first, scope)
         if name in ("typing.cast", "cast"):
@@ -559,7 +583,7 @@ class Types:
         if isinstance(kind, ConnectionType):
             return True
         word = (last_name(bind) or "").lower()
-        return not isinstance(kind, EngineType) and ("conn" in word or word.endswith("bind"))
+        return kind is None and ("conn" in word or word.endswith("bind"))
 
     def is_provider_name(self, kind: Type | None) -> bool:
         """Whether a callee that nothing resolves bears a well-known provider's name."""
