@@ -140,7 +140,7 @@ def _weigh(text: str) -> tuple[int, int]:
                     break
             if total > worst:
                 worst, place = total, match.start(kind)
-                if len(levels) > MAX_BRACKETS:
+                if len(levels) > MAX_BRACKETS or total > MAX_WEIGHT:
                     return MAX_WEIGHT + 1, place
         else:
             break
@@ -177,6 +177,8 @@ def _weigh_ifs(text: str) -> tuple[int, int]:
 
 _PARSER_ERROR = re.compile(r"parser error: error at (\d+):(\d+): expected (?:one of )?(.*)", re.DOTALL)
 
+_LAST_TOKEN = re.compile(r"""(?:\w*(['"])[^'"\r\n]*\1|\w+|[^\w\s])\Z""")
+
 
 def _problem(text: str, offset: int, message: str) -> SyntaxProblem:
     ends = [match.end() for match in re.finditer(NEWLINE, text[:offset])]
@@ -184,17 +186,13 @@ def _problem(text: str, offset: int, message: str) -> SyntaxProblem:
 
 
 def _explained(text: str, error: cst.ParserSyntaxError) -> SyntaxProblem:
-    """The parser's error in one short line. It gives the row and column of where it stopped, both from 1 and 0."""
+    """The parser's error in one short line, at the token it could not use; its message names the place of the next."""
     known = _PARSER_ERROR.match(error.message)
     if known is None:
         return SyntaxProblem(max(error.raw_line, 1), error.raw_column + 1, " ".join(error.message.split())[:100])
-    rows = re.split(NEWLINE, text)
-    row = min(int(known[1]), len(rows))
-    column = min(int(known[2]), len(rows[row - 1])) + 1
-    if not "".join([rows[row - 1][column - 1 :], *rows[row:]]).strip():
-        # The text ends too soon: its last character says more than the emptiness after it.
-        row = next((i for i in range(row, 0, -1) if rows[i - 1][: column - 1 if i == row else None].strip()), 1)
-        column = len(rows[row - 1].rstrip()) + 1
+    starts = [0, *(match.end() for match in re.finditer(NEWLINE, text))]
+    after = starts[min(int(known[1]), len(starts)) - 1] + int(known[2])
+    token = _LAST_TOKEN.search(text[:after].rstrip())
     expected = [word for word in known[3].split(", ") if word.strip()]
     hint = f", expected {' or '.join(expected)}" if len(expected) <= 3 else ""
-    return SyntaxProblem(row, max(column - 1, 1), f"invalid syntax{hint}")
+    return _problem(text, token.start() if token else 0, f"invalid syntax{hint}")
