@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-import traceback
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -98,7 +97,7 @@ def _check_paths(configs: Configs, run: Run) -> int:
         try:
             report = engine.check(tuple(paths), config, progress=run.progress)
         except Exception as error:
-            run.fault(", ".join(map(shown_path, paths)), _confession(error))
+            run.fault(", ".join(map(shown_path, paths)), engine.confession(error))
             continue
         run.files += report.files
         for problem in report.problems:
@@ -208,15 +207,7 @@ def _blame(path: Path, run: Run) -> Iterator[None]:
     except (SourceError, WriteError) as error:
         run.problem(shown_path(path), str(error))
     except Exception as error:
-        run.fault(shown_path(path), _confession(error))
-
-
-def _confession(error: Exception) -> str:
-    """Our own fault in one line, with the rule or module in which it happened."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = next((frame for frame in reversed(frames) if "rules" in Path(frame.filename).parts), frames[-1])
-    where = f"{Path(place.filename).name}:{place.lineno}"
-    return f"{type(error).__name__} in {where}: {error}; please report this fault of lint-sessions"
+        run.fault(shown_path(path), engine.confession(error))
 
 
 def _end_of_diff(run: Run) -> int:

@@ -87,7 +87,7 @@ def check(
         except SourceError as error:
             problems.append(Problem(path, str(error)))
         except Exception as error:
-            problems.append(Problem(path, _confession(error), fault=True))
+            problems.append(Problem(path, confession(error), fault=True))
     if progress is not None:
         progress(len(files), len(files))
     return Report(tuple(sorted(findings, key=lambda f: f.order)), tuple(problems), checked)
@@ -226,7 +226,8 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
     return "".join([*parts, text[place:]])
 
 
-def _confession(error: Exception) -> str:
+def confession(error: Exception) -> str:
+    """Our own fault in one line, with the rule or module in which it happened."""
     frames = traceback.extract_tb(error.__traceback__)
     place = next((f for f in reversed(frames) if Path(f.filename).parent.name == "rules"), frames[-1])
     where = f"{Path(place.filename).name}:{place.lineno}"
