@@ -100,6 +100,9 @@ def _check_paths(configs: Configs, run: Run) -> int:
             run.fault(", ".join(map(shown_path, paths)), engine.confession(error))
             continue
         run.files += report.files
+        if run.asked.verbose:
+            for function in report.given_up:
+                run.tell(f"{function}: too intricate to be followed, so nothing is reported for it")
         for problem in report.problems:
             (run.fault if problem.fault else run.problem)(shown_path(problem.path), problem.message)
         if run.asked.fix or run.asked.diff:

@@ -46,6 +46,8 @@ class Report:
     findings: tuple[Finding, ...]
     problems: tuple[Problem, ...]
     files: int
+    given_up: tuple[str, ...] = ()
+    """Functions that were too intricate to be followed, as `path: name`; nothing is reported for them."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,8 @@ def check(
             problems.append(Problem(path, confession(error), fault=True))
     if progress is not None:
         progress(len(files), len(files))
-    return Report(tuple(sorted(findings, key=lambda f: f.order)), tuple(problems), checked)
+    given_up = tuple(f"{s.module.path}: {s.qualified_name}" for s in analysis.summaries.given_up)
+    return Report(tuple(sorted(findings, key=lambda f: f.order)), tuple(problems), checked, given_up)
 
 
 def check_document(

@@ -109,12 +109,16 @@ class SummaryTable:
         self._busy: list[tuple[int, frozenset[str]]] = []
         self._closers: dict[tuple[Type | None, tuple[str, ...]], bool] = {}
         self._scopes: list[Scope] = []
+        self.given_up: list[Scope] = []
+        """Functions with more states than the analysis follows; nothing is reported for them."""
 
     def lifecycle(self, scope: Scope) -> Lifecycle:
         """The runs of a function whose parameters are what their types say."""
         if id(scope) not in self._lifecycles:
             self._scopes.append(scope)
-            self._lifecycles[id(scope)] = follow(self.types, self, scope)
+            runs = self._lifecycles[id(scope)] = follow(self.types, self, scope)
+            if runs.gave_up:
+                self.given_up.append(scope)
         return self._lifecycles[id(scope)]
 
     def exit_leak(self, cls: Scope, attribute: str, flavor: Flavor) -> tuple[Scope, Leak] | None:
