@@ -33,6 +33,7 @@ from lint_sessions.flow.state import (
     Site,
     State,
     Value,
+    closed,
     escape,
     sites_in,
 )
@@ -136,21 +137,15 @@ def perform(run: Evaluator, node: cst.CSTNode, site: Site, name: str, state: Sta
         return [(state, None)]
     first = False if session.first is None else session.first
     if name in CLOSING:
-        return [
-            (
-                state.update(
-                    site, phase=Phase.CLOSED, owned=False, failed=None, swallowed=None, pending=False, first=first
-                ),
-                None,
-            )
-        ]
+        return [(closed(state.update(site, first=first), site, node), None)]
     if name == "rollback":
         ended = Phase.ENDED if session.phase is not Phase.CLOSED else Phase.CLOSED
         return [
             (state.update(site, phase=ended, failed=None, swallowed=None, pending=False, used=True, first=first), None)
         ]
     if name == "commit":
-        if session.phase is Phase.IDLE and not session.pending and session.owned:
+        nothing = session.phase is Phase.CLOSED or (session.phase is Phase.IDLE and session.owned)
+        if nothing and not session.pending:
             return [(state, None)]
         state = run.activate(state, site, node)
         run.fail(state.update(site, failed=node, swallowed=None), node, Cause.DATABASE)
@@ -206,7 +201,7 @@ def held_by(run: Evaluator, node: cst.Call, holder: Holder, name: str, args: Arg
         return [(escape(state, holder.sites), None)]
     if run.summaries.closes(holder.kind, (name,)):
         for site in holder.sites:
-            state = state.update(site, phase=Phase.CLOSED, owned=False, failed=None, swallowed=None)
+            state = closed(state, site, node)
         return [(state, None)]
     cls = holder.kind.cls if isinstance(holder.kind, InstanceType) else None
     method = run.types.method(cls, name) if isinstance(cls, ClassType) else None
@@ -230,7 +225,7 @@ def closure(run: Evaluator, node: cst.Call, sites: tuple[Site, ...], args: Argum
         return unknown(run, node, args, escape(state, sites))
     state = escape(state, (s for _, value in args for s in sites_in(value)))
     names = {name: value.site for name, value in state.names if isinstance(value, Held) and value.site in sites}
-    closed = {
+    ended = {
         names[part.value.value]
         for part in walk(inner)
         if isinstance(part, cst.Attribute)
@@ -239,10 +234,7 @@ def closure(run: Evaluator, node: cst.Call, sites: tuple[Site, ...], args: Argum
         and part.value.value in names
     }
     for site in sites:
-        if site in closed:
-            state = state.update(site, phase=Phase.CLOSED, owned=False, failed=None, swallowed=None)
-        else:
-            state = run.activate(state, site, node)
+        state = closed(state, site, node) if site in ended else run.activate(state, site, node)
     run.fail(state, node, Cause.ERROR)
     return [(state, None)]
 
@@ -298,7 +290,7 @@ def external(run: Evaluator, node: cst.Call, kind: External, args: Arguments, st
     if kind.last in ("close_all_sessions", "close_all"):
         for site, session in state.sessions:
             if session.owned:
-                state = state.update(site, phase=Phase.CLOSED, owned=False, failed=None, swallowed=None)
+                state = closed(state, site, node)
         return [(state, None)]
     if name in ("contextlib.closing", "contextlib.aclosing") and isinstance(first, Held):
         return [(state, Manager(first.site, first, closes=True))]

@@ -117,6 +117,8 @@ class Evaluator(ABC):
         if session.failed is not None and session.swallowed is not None:
             self.poisoned.append(Poisoned(site, session.swallowed, session.failed, node, state))
             state = state.update(site, failed=None, swallowed=None)
+        if session.phase is Phase.CLOSED and site.acquired and not session.stored and not site.flavor.is_scoped:
+            state = state.update(site, owned=not site.flavor.on_connection, reopened=node)
         if session.first is None:
             state = state.update(site, first=True)
         if session.phase is not Phase.ACTIVE:

@@ -85,6 +85,8 @@ class Leak:
     """What fails or leaves."""
     lent: bool
     """The path goes through a yield of the session."""
+    reopened: cst.CSTNode | None
+    """What used the session after it was closed; None where it was never closed."""
     trail: Trail | None
 
 
@@ -100,8 +102,8 @@ class Lifecycle:
     gave_up: bool = False
 
     def leak_of(self, site: Site, *, lent: bool) -> Leak | None:
-        """The most telling leak of a session."""
-        found = [leak for leak in self.leaks if leak.site.key == site.key and leak.lent is lent]
+        """The most telling leak of a session that was not closed before."""
+        found = [k for k in self.leaks if k.site.key == site.key and k.lent is lent and k.reopened is None]
         return min(found, key=lambda leak: leak.exit.rank, default=None)
 
 
@@ -195,7 +197,7 @@ class _Exploration:
                 self.run.poisoned.append(Poisoned(site, place, session.failed, None, state))
             if session.owned and session.phase is Phase.ACTIVE:
                 how, node = _exit(raised, state)
-                self.result.leaks.append(Leak(site, how, node, session.lent, state.trail))
+                self.result.leaks.append(Leak(site, how, node, session.lent, session.reopened, state.trail))
 
     def sweep(self, state: State, node: cst.CSTNode) -> State:
         """Forget the sessions that nothing leads to; those that are open then are lost for good."""
@@ -206,7 +208,9 @@ class _Exploration:
             if site in kept or not site.acquired or not session.owned:
                 continue
             if session.phase is Phase.ACTIVE and state.raised is None:
-                self.result.leaks.append(Leak(site, Exit.OVERWRITTEN, node, session.lent, state.trail))
+                self.result.leaks.append(
+                    Leak(site, Exit.OVERWRITTEN, node, session.lent, session.reopened, state.trail)
+                )
                 state = state.drop(site)
             elif session.phase is not Phase.ACTIVE:
                 state = state.drop(site)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from lint_sessions.flow.state import Cause, Held, Holder, Manager, Phase, Poisoned, Site, State, Value, swallow
+from lint_sessions.flow.state import Cause, Held, Holder, Manager, Phase, Poisoned, Site, State, Value, closed, swallow
 from lint_sessions.project.types import ConnectionType, External, InstanceType, ManagerType, SessionType, Type
 
 if TYPE_CHECKING:
@@ -52,15 +52,15 @@ def leave(run: Evaluator, item: cst.WithItem, state: State) -> list[State]:
             if manager.commits:
                 if session.failed is not None and session.swallowed is not None and not manager.savepoint:
                     run.poisoned.append(Poisoned(site, session.swallowed, session.failed, item, state))
-                ended = _closed(state, site) if manager.closes else _rolled_back(state, site)
+                ended = closed(state, site, item) if manager.closes else _rolled_back(state, site)
                 if session.phase is Phase.ACTIVE or session.pending:
                     run.fail(ended, item, Cause.DATABASE)
                 if manager.savepoint:
                     return [state]
                 return [ended]
-            return [_closed(state, site) if manager.closes else state]
+            return [closed(state, site, item) if manager.closes else state]
         case Holder(sites=sites, kind=kind):
-            return [leave_holder(run, state, sites, kind)]
+            return [leave_holder(run, state, sites, kind, item)]
     return [state]
 
 
@@ -70,11 +70,11 @@ def leave_error(run: Evaluator, item: cst.WithItem, state: State) -> tuple[list[
     state = state.unwait(item)
     match manager:
         case Manager(site=site, closes=True):
-            return [], [_closed(state, site)]
+            return [], [closed(state, site, item)]
         case Manager(site=site):
             return [], [state.update(site, failed=None) if manager.savepoint else _rolled_back(state, site)]
         case Holder(sites=sites, kind=kind):
-            return [], [leave_holder(run, state, sites, kind)]
+            return [], [leave_holder(run, state, sites, kind, item)]
     call = item.item
     kind = run.infer(call.func) if isinstance(call, cst.Call) else None
     if isinstance(call, cst.Call) and isinstance(kind, External) and kind.name in ("contextlib.suppress", "suppress"):
@@ -84,15 +84,11 @@ def leave_error(run: Evaluator, item: cst.WithItem, state: State) -> tuple[list[
     return [], [state]
 
 
-def leave_holder(run: Evaluator, state: State, sites: tuple[Site, ...], kind: Type | None) -> State:
+def leave_holder(run: Evaluator, state: State, sites: tuple[Site, ...], kind: Type | None, item: cst.WithItem) -> State:
     if kind is None or run.summaries.closes(kind, ("__exit__", "__aexit__")):
         for site in sites:
-            state = _closed(state, site)
+            state = closed(state, site, item)
     return state
-
-
-def _closed(state: State, site: Site) -> State:
-    return state.update(site, phase=Phase.CLOSED, owned=False, failed=None, swallowed=None, pending=False)
 
 
 def _rolled_back(state: State, site: Site) -> State:

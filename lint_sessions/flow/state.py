@@ -54,6 +54,8 @@ class Session:
     """The statement whose flush or commit failed, with no rollback since."""
     swallowed: cst.CSTNode | None = None
     """The handler that took that failure."""
+    reopened: cst.CSTNode | None = None
+    """What used it after it was closed, so that it began again."""
     stored: bool = False
     """It was kept on `self` or given away; in a summary, an effect on the caller."""
     used: bool = False
@@ -311,6 +313,15 @@ def escape(state: State, sites: Iterable[Site]) -> State:
     for site in sites:
         state = state.update(site, owned=False, stored=True, used=True)
     return state
+
+
+def closed(state: State, site: Site, node: cst.CSTNode) -> State:
+    """The session is closed at `node`: its connection is given back, and nothing is owed any more."""
+    session = state.session(site)
+    if session is None:
+        return state
+    ended = replace(session, phase=Phase.CLOSED, owned=False, failed=None, swallowed=None, pending=False, reopened=None)
+    return state.put(site, ended).note(node, "closed")
 
 
 def swallow(state: State, handler: cst.CSTNode) -> State:

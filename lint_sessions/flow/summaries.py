@@ -14,7 +14,20 @@ import libcst as cst
 from lint_sessions.flow.callers import calling
 from lint_sessions.flow.evaluate import Evaluator
 from lint_sessions.flow.lifecycle import Exit, Leak, Lifecycle, follow
-from lint_sessions.flow.state import Derived, Held, Holder, Items, Phase, Poisoned, Session, Site, State, Truth, escape
+from lint_sessions.flow.state import (
+    Derived,
+    Held,
+    Holder,
+    Items,
+    Phase,
+    Poisoned,
+    Session,
+    Site,
+    State,
+    Truth,
+    closed,
+    escape,
+)
 from lint_sessions.project.names import walk_scope
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.sessions import Types
@@ -55,7 +68,7 @@ class Effect:
         if self.uses:
             state = run.activate(state, site, node)
         if self.closes:
-            return state.update(site, phase=Phase.CLOSED, owned=False, failed=None, swallowed=None)
+            return closed(state, site, node)
         if self.escapes:
             return escape(state, [site])
         if self.ends:
@@ -64,7 +77,7 @@ class Effect:
 
     def on_error(self, state: State, site: Site, node: cst.CSTNode) -> State:
         if self.closes_on_error:
-            return state.update(site, phase=Phase.CLOSED, owned=False, failed=None, swallowed=None)
+            return closed(state, site, node)
         if self.escapes and not self.closes:
             return escape(state, [site])
         if self.uses and (session := state.session(site)) is not None and session.phase is not Phase.ACTIVE:
