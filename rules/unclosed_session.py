@@ -126,7 +126,7 @@ class UnclosedSession(Rule):
         return f"is left open when {at} fails"
 
     def _trace(self, leak: Leak) -> list[TraceStep]:
-        steps = leak.trail.steps() if leak.trail is not None else []
+        steps = leak.trail.steps(leak.site) if leak.trail is not None else []
         if leak.exit is Exit.OVERWRITTEN and steps and steps[-1] == (leak.site.node, "acquired"):
             steps = steps[:-1]
         starts = [i for i, step in enumerate(steps) if step == (leak.site.node, "acquired")]

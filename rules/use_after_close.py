@@ -58,7 +58,7 @@ class UseAfterClose(Rule):
                 self.report(use, trace=self._trace(leak, use), use=f"`{self.context.short(use)}`")
 
     def _trace(self, leak: Leak, use: cst.CSTNode) -> list[TraceStep]:
-        steps = leak.trail.steps() if leak.trail is not None else []
+        steps = leak.trail.steps(leak.site) if leak.trail is not None else []
         closes = [place for place, event in steps if event == "closed" and self.context.owns(place)]
         notes = [TraceStep(leak.site.node, "acquired here")] if leak.site.node is not None else []
         notes += [TraceStep(place, "closed here") for place in closes[-1:]]

@@ -122,7 +122,7 @@ def _passed_on(loop: cst.For) -> cst.Yield | None:
 
 
 def _yield_of(leak: Leak | None) -> cst.Yield | None:
-    steps = leak.trail.steps() if leak is not None and leak.trail is not None else []
+    steps = leak.trail.steps(leak.site) if leak is not None and leak.trail is not None else []
     return next((n for n, event in reversed(steps) if event == "yielded" and isinstance(n, cst.Yield)), None)
 
 

@@ -183,3 +183,10 @@ def test_annotations(tmp_path: Path, annotation: str) -> None:
 def test_depends_default(tmp_path: Path) -> None:
     text = "from fastapi import Depends\ndef get():\n    with SessionLocal() as db:\n        yield db\ndef f(db=Depends(get)): return db\nx = f()\n"
     assert isinstance(SmallProject(tmp_path, {"main.py": PRELUDE + text}).type_of("x"), SessionType)
+
+
+def test_a_project_that_is_a_package_itself(tmp_path: Path) -> None:
+    """Its root has the configuration, and its modules import each other by the root's own name."""
+    files = {"shop/db.py": PRELUDE, "shop/main.py": "from shop.db import SessionLocal as x\n"}
+    SmallProject(tmp_path, files)
+    assert isinstance(SmallProject(tmp_path / "shop", {}).type_of("x"), FactoryType)

@@ -98,13 +98,13 @@ class Evaluator(ABC):
         if state.session(site) is not None:
             state = state.rename(site, older)
         owned = not flavor.on_connection and (not flavor.is_scoped or self.releases_scoped)
-        return state.put(site, Session(owned=owned)).note(node, "acquired"), site
+        return state.put(site, Session(owned=owned)).note(node, "acquired", site), site
 
     def borrow(
-        self, state: State, key: str, node: cst.CSTNode, flavor: Flavor, *, shared: bool = False
+        self, state: State, key: str, node: cst.CSTNode, flavor: Flavor, *, shared: bool = False, managed: bool = False
     ) -> tuple[State, Held]:
         """A session that somebody else owns."""
-        site = Site(key, node=node, flavor=flavor, acquired=False, shared=shared)
+        site = Site(key, node=node, flavor=flavor, acquired=False, managed=managed, shared=shared)
         if state.session(site) is None:
             state = state.put(site, Session(owned=False))
         return state, Held(site)
@@ -117,12 +117,13 @@ class Evaluator(ABC):
         if session.failed is not None and session.swallowed is not None:
             self.poisoned.append(Poisoned(site, session.swallowed, session.failed, node, state))
             state = state.update(site, failed=None, swallowed=None)
-        if session.phase is Phase.CLOSED and site.acquired and not session.stored and not site.flavor.is_scoped:
+        ours = (site.acquired or site.managed) and not session.stored and not site.flavor.is_scoped
+        if session.phase is Phase.CLOSED and ours:
             state = state.update(site, owned=not site.flavor.on_connection, reopened=node)
         if session.first is None:
             state = state.update(site, first=True)
         if session.phase is not Phase.ACTIVE:
-            state = state.update(site, phase=Phase.ACTIVE, used=True).note(node, "used")
+            state = state.update(site, phase=Phase.ACTIVE, used=True).note(node, "used", site)
         return state
 
     # --- calls: in `calls.Run` -------------------------------------------------------------------------------------

@@ -29,7 +29,9 @@ def enter(run: Evaluator, item: cst.WithItem, state: State) -> list[State]:
             case _:
                 kind = run.types.entered(run.infer(item.item))
                 if isinstance(kind, SessionType):
-                    after, entered = run.borrow(after, f"{id(item)}", item, kind.flavor)
+                    # With arguments, what is entered may be one of them, and somebody else's.
+                    managed = isinstance(item.item, cst.Call) and not item.item.args
+                    after, entered = run.borrow(after, f"{id(item)}", item, kind.flavor, managed=managed)
                     manager = Manager(entered.site, entered, closes=True)
                 elif isinstance(run.infer(item.item), (ManagerType, InstanceType, ConnectionType)):
                     run.fail(after, item, Cause.ERROR)

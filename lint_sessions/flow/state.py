@@ -35,6 +35,8 @@ class Site:
     flavor: Flavor = field(default=Flavor(), compare=False)
     acquired: bool = field(default=True, compare=False)
     """False for a session that is somebody else's."""
+    managed: bool = field(default=False, compare=False)
+    """A context manager of this function makes it and ends it."""
     shared: bool = field(default=False, compare=False)
     """It was made at import, and lives on when the function ends."""
 
@@ -215,12 +217,16 @@ class Trail:
     node: cst.CSTNode
     event: str
     before: Trail | None = None
+    site: Site | None = None
+    """The session it happens to; None where it concerns the run as a whole."""
 
-    def steps(self) -> list[tuple[cst.CSTNode, str]]:
+    def steps(self, site: Site) -> list[tuple[cst.CSTNode, str]]:
+        """The steps in the order of the run, without those of other sessions."""
         found: list[tuple[cst.CSTNode, str]] = []
         trail: Trail | None = self
         while trail is not None:
-            found.append((trail.node, trail.event))
+            if trail.site is None or trail.site.key == site.key:
+                found.append((trail.node, trail.event))
             trail = trail.before
         return found[::-1]
 
@@ -294,8 +300,8 @@ class State:
     def unwait(self, node: cst.CSTNode) -> State:
         return replace(self, waiting=tuple(pair for pair in self.waiting if pair[0] != id(node)))
 
-    def note(self, node: cst.CSTNode, event: str) -> State:
-        return replace(self, trail=Trail(node, event, self.trail))
+    def note(self, node: cst.CSTNode, event: str, site: Site | None = None) -> State:
+        return replace(self, trail=Trail(node, event, self.trail, site))
 
     def referenced(self) -> frozenset[Site]:
         """The sessions that some name or waiting manager still leads to."""
@@ -321,7 +327,7 @@ def closed(state: State, site: Site, node: cst.CSTNode) -> State:
     if session is None:
         return state
     ended = replace(session, phase=Phase.CLOSED, owned=False, failed=None, swallowed=None, pending=False, reopened=None)
-    return state.put(site, ended).note(node, "closed")
+    return state.put(site, ended).note(node, "closed", site)
 
 
 def swallow(state: State, handler: cst.CSTNode) -> State:

@@ -81,7 +81,7 @@ class Effect:
         if self.escapes and not self.closes:
             return escape(state, [site])
         if self.uses and (session := state.session(site)) is not None and session.phase is not Phase.ACTIVE:
-            state = state.update(site, phase=Phase.ACTIVE, used=True).note(node, "used")
+            state = state.update(site, phase=Phase.ACTIVE, used=True).note(node, "used", site)
         if self.poisons:
             state = state.update(site, failed=node, swallowed=None)
         return state

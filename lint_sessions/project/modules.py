@@ -2,7 +2,8 @@
 
 Python's own search path is not known to a linter, so a name is looked for where a running application would find it:
 in the folder above the asking file's package, then outwards to the project's root and its `src` folders, then in the
-asking file's own folders, and last in any folder of the project that holds a package of that name.
+asking file's own folders, above a folder around it that has the package's name, and last in any folder of the project
+that holds a package of that name.
 """
 
 from __future__ import annotations
@@ -139,6 +140,8 @@ class Project:
         yield from inside[start:]
         yield from (place / "src" for place in inside if "src" in self._names(place))
         yield from reversed(inside[:start])
+        # A project that is a package itself is imported from the folder above its root.
+        yield from (place.parent for place in above if place.name == top)
         yield from self._holders.get(top, ())
 
     def _names(self, folder: Path) -> frozenset[str]:
