@@ -94,6 +94,9 @@ class MissingRollback(Rule):
         elif isinstance(use, cst.WithItem):
             then = f"`{short(use, 30)}` exits cleanly with every row lost"
             trace.append(TraceStep(use, "exits cleanly here, every row lost"))
+        elif isinstance(use, cst.Return):
+            then = "the instance that is returned can't be read: PendingRollbackError"
+            trace.append(TraceStep(use, "returned here; reading an attribute refreshes it, which raises"))
         else:
             then = f"`{short(use, 30)}` raises PendingRollbackError"
             trace.append(TraceStep(use, "raises PendingRollbackError here"))

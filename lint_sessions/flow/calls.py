@@ -114,6 +114,8 @@ def operation(run: Evaluator, node: cst.Call, site: Site, name: str, args: Argum
             if isinstance(arg.value, cst.Name) and not state.knows(arg.value.value):
                 state = state.bind(arg.value.value, Derived(site, Form.INSTANCE))
         return [(state, None)]
+    if name == "refresh" and args and isinstance(args[0][0].value, cst.Name):
+        state = state.bind(args[0][0].value.value, Derived(site, Form.INSTANCE, persistent=True))
     if name in NEUTRAL:
         return [(state, None)]
     if name in ("__enter__", "__aenter__"):
@@ -127,7 +129,7 @@ def _result(site: Site, name: str) -> Value:
     if name in ("commit", "flush", "rollback", "refresh", "delete", "close"):
         return None
     form = Form.RESULT if name in PLURAL else Form.INSTANCE
-    return Derived(site, form, nullable=name in NULLABLE)
+    return Derived(site, form, persistent=name in ("get", "get_one", "merge"), nullable=name in NULLABLE)
 
 
 def perform(run: Evaluator, node: cst.CSTNode, site: Site, name: str, state: State) -> list[Outcome]:

@@ -338,6 +338,7 @@ class _Exploration:
         values = self.run.eval(node.value, state) if node.value is not None else [(state, Truth.NONE)]
         for before, value in values:
             for after, _ in self.run.settle(value, before):
+                self.give_instance(node, value, after)
                 given: Value = value if value is not Truth.NONE else None
                 if isinstance(given, Held):
                     after = after.update(given.site, owned=False)
@@ -345,6 +346,14 @@ class _Exploration:
                     after = escape(after, sites_in(given))
                 ends.append(after.bind("return", value).note(node, "returned"))
         return ends
+
+    def give_instance(self, node: cst.CSTNode, value: Value, state: State) -> None:
+        """An instance that is returned is there to be read; a failed transaction has expired it."""
+        if not isinstance(value, Derived) or not value.persistent:
+            return
+        session = state.session(value.site)
+        if session is not None and session.failed is not None and session.swallowed is not None:
+            self.run.poisoned.append(Poisoned(value.site, session.swallowed, session.failed, node, state))
 
     def raise_(self, node: cst.CSTNode, handler: cst.CSTNode | None, state: State) -> None:
         run = self.run

@@ -99,6 +99,8 @@ class Derived:
 
     site: Site
     form: Form
+    persistent: bool = False
+    """An instance with a row for certain: it was got by its key, or refreshed."""
     nullable: bool = False
     """It may be None, so that reading an attribute of it may fail."""
 
