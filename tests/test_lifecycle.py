@@ -49,11 +49,11 @@ LEAKS = [
     ("for x in a:\n    db = SessionLocal()\n    db.execute(x)\ndb.close()", Exit.OVERWRITTEN),
     ("while a:\n    db = SessionLocal()\n    db.execute(a)\n    if b:\n        continue\n    db.close()", Exit.END),
     ("db = SessionLocal()\ndb.execute(a)\ndb.close", Exit.END),
-    ("db = SessionLocal()\ndb.flush()", Exit.END),
+    ("db = SessionLocal()\ndb.add(a)\ndb.flush()", Exit.END),
     ("db = SessionLocal()\ndb.add(a)\ndb.commit()", Exit.DATABASE),
     ("db = SessionLocal()\ndb.add(a)\ndb.commit()\ndb.refresh(a)", Exit.END),
     ("x = object()\ndb = SessionLocal()\ndb.add(x)\ndb.commit()\nreturn x.id", Exit.RETURN),
-    ("db = SessionLocal()\nuse(db)\ndb.close()", Exit.ERROR),
+    ("db = SessionLocal()\nuse(db)\ndb.close()", Exit.DATABASE),
     ("db = make()\nuse(db)", Exit.END),
     ("db = borrow(SessionLocal())\nuse(db)", Exit.END),
     ("repo = Repo(SessionLocal())\nrepo.get()", Exit.END),
@@ -159,8 +159,8 @@ POISONED = [
     "with suppress(IntegrityError):\n    db.flush()\ndb.commit()",
     "try:\n    save(db)\nexcept Exception:\n    work()\nuse(db)",
     "db.add(a)\ntry:\n    db.query(a).all()\nexcept Exception:\n    pass\ndb.commit()",
-    "with SessionLocal.begin() as own:\n    try:\n        own.flush()\n    except Exception:\n        pass",
-    "with SessionLocal() as own, own.begin():\n    try:\n        own.flush()\n    except Exception:\n        pass",
+    "with SessionLocal.begin() as own:\n    try:\n        own.add(a)\n        own.flush()\n    except Exception:\n        pass",
+    "with SessionLocal() as own, own.begin():\n    try:\n        own.add(a)\n        own.flush()\n    except Exception:\n        pass",
 ]
 
 

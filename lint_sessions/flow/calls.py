@@ -97,7 +97,7 @@ def operation(run: Evaluator, node: cst.Call, site: Site, name: str, args: Argum
     if name in ("begin", "begin_nested"):
         savepoint = name == "begin_nested"
         if savepoint:
-            state = run.activate(state, site, node)
+            state = run.need(state, site, node)  # the SAVEPOINT itself waits for the first statement
         return [
             (
                 state,
@@ -145,10 +145,10 @@ def perform(run: Evaluator, node: cst.CSTNode, site: Site, name: str, state: Sta
         return [
             (state.update(site, phase=ended, failed=None, swallowed=None, pending=False, used=True, first=first), None)
         ]
+    idle = session.phase is Phase.CLOSED or (session.phase is Phase.IDLE and site.acquired)
+    if name in FLUSHING and idle and not session.pending:
+        return [(state, None)]
     if name == "commit":
-        nothing = session.phase is Phase.CLOSED or (session.phase is Phase.IDLE and session.owned)
-        if nothing and not session.pending:
-            return [(state, None)]
         state = run.activate(state, site, node)
         run.fail(state.update(site, failed=node, swallowed=None), node, Cause.DATABASE)
         return [

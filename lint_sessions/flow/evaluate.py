@@ -77,7 +77,15 @@ class Evaluator(ABC):
 
     def fail(self, state: State, node: cst.CSTNode, cause: Cause) -> None:
         """Record that `node` may raise in `state`."""
-        self.failures.append(state.raise_(Raised(cause, node=node)))
+        self.throw(state, Raised(cause, node=node))
+
+    def throw(self, state: State, raised: Raised) -> None:
+        """Record that an exception leaves `state`; what a handler took that fails itself is not swallowed by it."""
+        handling = {key for key, _ in state.waiting}
+        for site, session in state.sessions:
+            if session.swallowed is not None and id(session.swallowed) in handling:
+                state = state.update(site, swallowed=None)
+        self.failures.append(state.raise_(raised))
 
     def infer(self, node: cst.BaseExpression) -> Type | None:
         return self.types.infer(node, self.scope)
@@ -114,17 +122,23 @@ class Evaluator(ABC):
         session = state.session(site)
         if session is None:
             return state
-        if session.failed is not None and session.swallowed is not None:
-            self.poisoned.append(Poisoned(site, session.swallowed, session.failed, node, state))
-            state = state.update(site, failed=None, swallowed=None)
+        state = self.need(state, site, node)
         ours = (site.acquired or site.managed) and not session.stored and not site.flavor.is_scoped
-        if session.phase is Phase.CLOSED and ours:
+        if ours and (session.phase is Phase.CLOSED or (session.reopened is not None and session.phase is Phase.ENDED)):
             state = state.update(site, owned=not site.flavor.on_connection, reopened=node)
-        if session.first is None:
-            state = state.update(site, first=True)
         if session.phase is not Phase.ACTIVE:
             state = state.update(site, phase=Phase.ACTIVE, used=True).note(node, "used", site)
         return state
+
+    def need(self, state: State, site: Site, node: cst.CSTNode) -> State:
+        """The session is asked for something that a poisoned transaction refuses."""
+        session = state.session(site)
+        if session is None:
+            return state
+        if session.failed is not None and session.swallowed is not None:
+            self.poisoned.append(Poisoned(site, session.swallowed, session.failed, node, state))
+            state = state.update(site, failed=None, swallowed=None)
+        return state.update(site, first=True) if session.first is None else state
 
     # --- calls: in `calls.Run` -------------------------------------------------------------------------------------
 
@@ -277,7 +291,9 @@ class Evaluator(ABC):
     def lends(self, state: State, site: Site) -> bool:
         """Whether this function would still owe the close of a session that it yields; a closed one begins again."""
         session = state.session(site)
-        return session is not None and (session.owned or (site.acquired and session.phase is Phase.CLOSED))
+        if session is None or session.owned:
+            return session is not None
+        return site.acquired and session.phase is Phase.CLOSED and not session.stored
 
     def boolean(self, node: cst.BooleanOperation, state: State) -> list[Outcome]:
         """`a or b` and `a and b` as values."""

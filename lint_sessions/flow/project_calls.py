@@ -73,16 +73,20 @@ def function(
         failing = effect.on_error(_known(failing, kept), kept, node)
         ends = [after for before in ends for after in effect.on_return(run, _known(before, kept), kept, node)]
     failing = escape(failing, others)
-    poisoned = any(session.failed is node for _, session in failing.sessions)
-    if summary.may_raise:
-        if poisoned:
-            run.fail(failing, node, Cause.DATABASE)
-            for site, session in failing.sessions:
-                failing = failing.update(site, failed=None) if session.failed is node else failing
-        run.fail(failing, node, Cause.ERROR)
+    throw(run, node, summary, failing)
     if not summary.returns:
         return []
     return [returned(run, node, kind, summary, with_sessions, escape(after, others)) for after in ends]
+
+
+def throw(run: Evaluator, node: cst.Call, summary: Summary, failing: State) -> None:
+    """What may come out of a call; only an error of the database leaves the session poisoned."""
+    sound = failing
+    for site, session in failing.sessions:
+        if session.failed is node:
+            sound = sound.update(site, failed=None)
+    for raised in summary.raises:
+        run.throw(failing if raised.cause is Cause.DATABASE else sound, replace(raised, node=node))
 
 
 def _kept(node: cst.Call, summary: Summary, holder: Holder | None) -> list[tuple[Site, Effect]]:
@@ -144,8 +148,7 @@ def construct(run: Evaluator, node: cst.Call, cls: ClassType, args: Arguments, s
         effect = summary.effect(name)
         effect = replace(effect, escapes=effect.escapes and not effect.stored_on_self, poisoned_by=None)
         (kept,) = effect.on_return(run, kept, value.site, node)
-    if summary.may_raise:
-        run.fail(kept, node, Cause.ERROR)
+    throw(run, node, summary, kept)
     return [(kept, Holder(sites, InstanceType(cls)) if sites else None)]
 
 

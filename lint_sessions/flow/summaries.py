@@ -15,12 +15,14 @@ from lint_sessions.flow.callers import calling
 from lint_sessions.flow.evaluate import Evaluator
 from lint_sessions.flow.lifecycle import Exit, Leak, Lifecycle, follow
 from lint_sessions.flow.state import (
+    Cause,
     Derived,
     Held,
     Holder,
     Items,
     Phase,
     Poisoned,
+    Raised,
     Session,
     Site,
     State,
@@ -33,6 +35,8 @@ from lint_sessions.project.scopes import Scope
 from lint_sessions.project.sessions import Types
 from lint_sessions.project.types import ClassType, Flavor, FunctionType, InstanceType, SessionType, Type
 
+MAX_KINDS = 6
+"""Kinds of exception told apart for one callee."""
 MAX_DEPTH = 8
 """How many calls deep summaries are followed."""
 
@@ -63,8 +67,9 @@ class Effect:
         return [after, after.update(site, phase=Phase.ACTIVE, failed=node, swallowed=self.poisoned_by)]
 
     def _after(self, run: Evaluator, state: State, site: Site, node: cst.CSTNode) -> State:
-        if self.recovers:
-            state = state.update(site, failed=None, swallowed=None)
+        if self.recovers and (session := state.session(site)) is not None:
+            first = False if session.first is None else session.first
+            state = state.update(site, failed=None, swallowed=None, first=first)
         if self.uses:
             state = run.activate(state, site, node)
         if self.closes:
@@ -104,7 +109,8 @@ class Summary:
     """It returns the session it got as this parameter."""
     gives_derived: bool = False
     gives_none: bool = True
-    may_raise: bool = True
+    raises: tuple[Raised, ...] = (Raised(Cause.ERROR),)
+    """What may come out of it; nodes left out."""
     returns: bool = True
     """Some run of it returns at all."""
 
@@ -189,7 +195,7 @@ class SummaryTable:
             back,
             derived,
             none,
-            bool(runs.raised),
+            _raises(runs),
             bool(runs.returned),
         )
 
@@ -278,6 +284,11 @@ def _sessions(runs: list[State], key: str) -> list[Session]:
     return [session for state in runs if (session := state.session(site)) is not None]
 
 
+def _raises(runs: Lifecycle) -> tuple[Raised, ...]:
+    kinds = dict.fromkeys(Raised(s.raised.cause, s.raised.name) for s in runs.raised if s.raised is not None)
+    return tuple(kinds) if len(kinds) <= MAX_KINDS else (Raised(Cause.DATABASE), Raised(Cause.ERROR))
+
+
 def _own_effects(runs: Lifecycle, scope: Scope) -> tuple[tuple[str, Effect], ...]:
     prefix = f"{scope.first_parameter}."
     states = [*(state for state, _ in runs.returned), *runs.raised]
@@ -291,7 +302,7 @@ def _effect(key: str, runs: Lifecycle, scope: Scope) -> Effect:
     every = ended + failed
     on_self = scope.first_parameter is not None and scope.name == "__init__"
     return Effect(
-        uses=any(s.used or s.phase is not Phase.IDLE or s.pending for s in every),
+        uses=any(s.used or s.phase in (Phase.ACTIVE, Phase.ENDED) or s.pending for s in every),
         closes=bool(ended) and all(s.phase is Phase.CLOSED for s in ended),
         ends=bool(ended) and all(s.phase is Phase.ENDED for s in ended),
         escapes=any(s.stored for s in every),
