@@ -125,7 +125,7 @@ ASYNC_LEAKS = [
     ("db = AsyncLocal()\nawait db.execute(a)\ndb.close()", Exit.END),
     ("db = AsyncLocal()\nawait db.execute(a)\nawait db.close()", Exit.DATABASE),
     (
-        "db = AsyncLocal()\ntry:\n    await db.execute(a)\nexcept Exception:\n    await db.close()\n    raise\nelse:\n    await db.close()",
+        "db = AsyncLocal()\ntry:\n    await db.execute(a)\n    await b()\nexcept Exception:\n    await db.close()\n    raise\nelse:\n    await db.close()",
         Exit.CANCEL,
     ),
 ]

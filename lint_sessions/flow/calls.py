@@ -145,8 +145,7 @@ def perform(run: Evaluator, node: cst.CSTNode, site: Site, name: str, state: Sta
         return [
             (state.update(site, phase=ended, failed=None, swallowed=None, pending=False, used=True, first=first), None)
         ]
-    idle = session.phase is Phase.CLOSED or (session.phase is Phase.IDLE and site.acquired)
-    if name in FLUSHING and idle and not session.pending:
+    if name in FLUSHING and not session.pending and _has_nothing_to_store(state, site, name):
         return [(state, None)]
     if name == "commit":
         state = run.activate(state, site, node)
@@ -165,6 +164,17 @@ def perform(run: Evaluator, node: cst.CSTNode, site: Site, name: str, state: Sta
     if poisons:
         state = state.update(site, pending=False)
     return [(state, _result(site, name))]
+
+
+def _has_nothing_to_store(state: State, site: Site, name: str) -> bool:
+    """Whether a flush or commit with nothing added does nothing at all; an instance at hand may have been changed."""
+    session = state.session(site)
+    if session is None or session.phase is Phase.CLOSED:
+        return True
+    if name == "flush" or not site.acquired or session.phase is Phase.ACTIVE:
+        return False
+    held = (value for _, value in state.names if isinstance(value, Derived) and value.site == site)
+    return session.phase is Phase.IDLE or not any(value.form is not Form.QUERY for value in held)
 
 
 def transaction(run: Evaluator, node: cst.Call, manager: Manager, name: str, state: State) -> list[Outcome]:

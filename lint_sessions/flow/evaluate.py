@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import libcst as cst
 
 from lint_sessions.flow.conditions import decide, refine, truth_of
-from lint_sessions.flow.operations import ENDING, NEVER_RETURN, catches
+from lint_sessions.flow.operations import NEVER_RETURN, catches
 from lint_sessions.flow.state import (
     Bound,
     Cause,
@@ -30,6 +30,7 @@ from lint_sessions.flow.state import (
     Truth,
     Value,
     escape,
+    reopen,
     sites_in,
 )
 from lint_sessions.project.names import children, dotted, walk
@@ -122,10 +123,7 @@ class Evaluator(ABC):
         session = state.session(site)
         if session is None:
             return state
-        state = self.need(state, site, node)
-        ours = (site.acquired or site.managed) and not session.stored and not site.flavor.is_scoped
-        if ours and (session.phase is Phase.CLOSED or (session.reopened is not None and session.phase is Phase.ENDED)):
-            state = state.update(site, owned=not site.flavor.on_connection, reopened=node)
+        state = reopen(self.need(state, site, node), site, node)
         if session.phase is not Phase.ACTIVE:
             state = state.update(site, phase=Phase.ACTIVE, used=True).note(node, "used", site)
         return state
@@ -137,6 +135,7 @@ class Evaluator(ABC):
             return state
         if session.failed is not None and session.swallowed is not None:
             self.poisoned.append(Poisoned(site, session.swallowed, session.failed, node, state))
+            self.fail(state.update(site, swallowed=None), node, Cause.DATABASE)
             state = state.update(site, failed=None, swallowed=None)
         return state.update(site, first=True) if session.first is None else state
 
@@ -259,12 +258,16 @@ class Evaluator(ABC):
     def await_(self, node: cst.Await, state: State) -> list[Outcome]:
         ends: list[Outcome] = []
         for before, value in self.eval(node.expression, state):
-            after = self.settle(value, before)
-            if not (isinstance(value, Pending) and value.name in ENDING):
-                for cancelled, _ in [(before, None), *after]:
-                    self.cancel(cancelled, node)
-            ends += after
+            # Cancelled in a statement of its own, a session gives the connection up (it is invalidated); and what may
+            # be cancelled in a function of the project, its summary says.
+            if not isinstance(value, Pending) and not self.is_followed(node.expression):
+                self.cancel(before, node)
+            ends += self.settle(value, before)
         return ends
+
+    def is_followed(self, node: cst.BaseExpression) -> bool:
+        """Whether an expression calls a function of the project."""
+        return isinstance(node, cst.Call) and isinstance(self.infer(node.func), FunctionType)
 
     def cancel(self, state: State, node: cst.CSTNode) -> None:
         """The task may be cancelled here; only worth a path where something would be lost."""

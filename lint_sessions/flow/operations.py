@@ -9,9 +9,6 @@ from lint_sessions.flow.state import Cause, Raised
 CLOSING = frozenset(["close", "aclose", "invalidate", "reset", "remove", "__exit__", "__aexit__"])
 """Give the connection back and end the transaction; after any of them nothing is owed."""
 
-ENDING = CLOSING | {"rollback"}
-"""Cancelled while it is awaited, the connection is given back all the same."""
-
 NEUTRAL = frozenset(
     ["expunge", "expunge_all", "get_bind", "in_transaction", "in_nested_transaction", "get_transaction", "is_modified"]
     + ["get_nested_transaction", "no_autoflush", "info", "dirty", "new", "deleted", "is_active", "bind", "identity_map"]

@@ -146,7 +146,9 @@ def construct(run: Evaluator, node: cst.Call, cls: ClassType, args: Arguments, s
     summary = run.summaries.of(method, frozenset(held))
     for name, value in held.items():
         effect = summary.effect(name)
-        effect = replace(effect, escapes=effect.escapes and not effect.stored_on_self, poisoned_by=None)
+        effect = replace(
+            effect, escapes=effect.escapes and not effect.stored_on_self, poisoned_by=None, may_close=False
+        )
         (kept,) = effect.on_return(run, kept, value.site, node)
     throw(run, node, summary, kept)
     return [(kept, Holder(sites, InstanceType(cls)) if sites else None)]

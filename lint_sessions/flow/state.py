@@ -332,6 +332,16 @@ def closed(state: State, site: Site, node: cst.CSTNode) -> State:
     return state.put(site, ended).note(node, "closed", site)
 
 
+def reopen(state: State, site: Site, node: cst.CSTNode) -> State:
+    """A closed session that is used begins again, and this function owes the close once more."""
+    session = state.session(site)
+    if session is None or session.stored or not (site.acquired or site.managed) or site.flavor.is_scoped:
+        return state
+    if session.phase is Phase.CLOSED or (session.reopened is not None and session.phase is Phase.ENDED):
+        return state.update(site, owned=not site.flavor.on_connection, reopened=node)
+    return state
+
+
 def swallow(state: State, handler: cst.CSTNode) -> State:
     """The exception in flight is taken by `handler`."""
     for site, session in state.sessions:

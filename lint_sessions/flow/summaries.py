@@ -29,6 +29,7 @@ from lint_sessions.flow.state import (
     Truth,
     closed,
     escape,
+    reopen,
 )
 from lint_sessions.project.names import walk_scope
 from lint_sessions.project.scopes import Scope
@@ -47,6 +48,9 @@ class Effect:
 
     uses: bool = True
     closes: bool = False
+    """It closes it on every way that returns."""
+    may_close: bool = False
+    """It closes it on some way that returns, and not on another."""
     ends: bool = False
     """It is committed or rolled back when the call returns, with nothing run since."""
     escapes: bool = False
@@ -62,9 +66,12 @@ class Effect:
     def on_return(self, run: Evaluator, state: State, site: Site, node: cst.CSTNode) -> list[State]:
         """The states after the call: one, and one more where it may leave the session poisoned."""
         after = self._after(run, state, site, node)
-        if self.poisoned_by is None:
-            return [after]
-        return [after, after.update(site, phase=Phase.ACTIVE, failed=node, swallowed=self.poisoned_by)]
+        ends = [after]
+        if self.poisoned_by is not None:
+            ends.append(after.update(site, phase=Phase.ACTIVE, failed=node, swallowed=self.poisoned_by))
+        if self.may_close:
+            ends.append(closed(after, site, node))
+        return ends
 
     def _after(self, run: Evaluator, state: State, site: Site, node: cst.CSTNode) -> State:
         if self.recovers and (session := state.session(site)) is not None:
@@ -86,7 +93,7 @@ class Effect:
         if self.escapes and not self.closes:
             return escape(state, [site])
         if self.uses and (session := state.session(site)) is not None and session.phase is not Phase.ACTIVE:
-            state = state.update(site, phase=Phase.ACTIVE, used=True).note(node, "used", site)
+            state = reopen(state, site, node).update(site, phase=Phase.ACTIVE, used=True).note(node, "used", site)
         if self.poisons:
             state = state.update(site, failed=node, swallowed=None)
         return state
@@ -304,6 +311,7 @@ def _effect(key: str, runs: Lifecycle, scope: Scope) -> Effect:
     return Effect(
         uses=any(s.used or s.phase in (Phase.ACTIVE, Phase.ENDED) or s.pending for s in every),
         closes=bool(ended) and all(s.phase is Phase.CLOSED for s in ended),
+        may_close=len({s.phase is Phase.CLOSED for s in ended}) == 2,
         ends=bool(ended) and all(s.phase is Phase.ENDED for s in ended),
         escapes=any(s.stored for s in every),
         stored_on_self=on_self,
