@@ -357,18 +357,25 @@ class _Exploration:
 
     def raise_(self, node: cst.CSTNode, handler: cst.CSTNode | None, state: State) -> None:
         run = self.run
-        if isinstance(node, cst.Raise) and node.exc is not None:
-            for after, _ in run.eval(node.exc, state):
-                run.failures.append(after.raise_(Raised(Cause.ERROR, run.exception(node.exc), node)))
+        if isinstance(node, cst.Raise) and node.exc is not None and not _is_caught(node.exc, handler):
+            # Making an exception does not fail; evaluating what it is made of may.
+            parts = [arg.value for arg in node.exc.args] if isinstance(node.exc, cst.Call) else [node.exc]
+            for after, _ in run.each(parts, state):
+                run.throw(after, Raised(Cause.ERROR, run.exception(node.exc), node))
             return
         waited = state.waits(handler) if handler is not None else None
         raised = replace(waited, node=node) if isinstance(waited, Raised) else Raised(Cause.ERROR, node=node)
         if isinstance(node, cst.Assert):
             raised = Raised(Cause.ERROR, "AssertionError", node)
-        for site, session in state.sessions:
-            if session.swallowed is handler:
-                state = state.update(site, swallowed=None)
-        run.failures.append(state.raise_(raised))
+        run.throw(state, raised)
+
+
+def _is_caught(node: cst.BaseExpression, handler: cst.CSTNode | None) -> bool:
+    """Whether `raise node` raises again what the handler around it took: `except E as e: raise e`."""
+    match node, handler:
+        case cst.Name(value=name), cst.ExceptHandler(name=cst.AsName(name=cst.Name(value=caught))):
+            return name == caught
+    return False
 
 
 def _exit(raised: Raised | None, state: State) -> tuple[Exit, cst.CSTNode | None]:
