@@ -96,8 +96,11 @@ def operation(run: Evaluator, node: cst.Call, site: Site, name: str, args: Argum
     state = escape(state, (s for _, value in args for s in sites_in(value) if s != site))
     if name in ("begin", "begin_nested"):
         savepoint = name == "begin_nested"
+        session = state.session(site)
         if savepoint:
-            state = run.need(state, site, node)  # the SAVEPOINT itself waits for the first statement
+            state = flushed(run, state, site, node)
+        elif session is not None and session.phase is Phase.ACTIVE:
+            run.fail(state, node, Cause.DATABASE)  # a transaction has begun already
         return [
             (
                 state,
@@ -125,6 +128,17 @@ def operation(run: Evaluator, node: cst.Call, site: Site, name: str, args: Argum
     return perform(run, node, site, name, state)
 
 
+def flushed(run: Evaluator, state: State, site: Site, node: cst.CSTNode) -> State:
+    """A savepoint begins or ends: what is pending is flushed; the SAVEPOINT itself waits for the first statement."""
+    session = state.session(site)
+    if session is None or not session.pending:
+        return run.need(state, site, node)
+    state = run.activate(state, site, node)
+    state = state.update(site, pending=False)
+    run.fail(state.update(site, failed=node, swallowed=None), node, Cause.DATABASE)
+    return state
+
+
 def _result(site: Site, name: str) -> Value:
     if name in ("commit", "flush", "rollback", "refresh", "delete", "close"):
         return None
@@ -142,9 +156,7 @@ def perform(run: Evaluator, node: cst.CSTNode, site: Site, name: str, state: Sta
         return [(closed(state.update(site, first=first), site, node), None)]
     if name == "rollback":
         ended = Phase.ENDED if session.phase is not Phase.CLOSED else Phase.CLOSED
-        return [
-            (state.update(site, phase=ended, failed=None, swallowed=None, pending=False, used=True, first=first), None)
-        ]
+        return [(state.update(site, phase=ended, failed=None, swallowed=None, pending=False, first=first), None)]
     if name in FLUSHING and not session.pending and _has_nothing_to_store(state, site, name):
         return [(state, None)]
     if name == "commit":
@@ -160,7 +172,8 @@ def perform(run: Evaluator, node: cst.CSTNode, site: Site, name: str, state: Sta
         ]
     poisons = name in FLUSHING or (session.pending and name != "refresh")
     state = run.activate(state, site, node)
-    run.fail(state.update(site, failed=node, swallowed=None) if poisons else state, node, Cause.DATABASE)
+    failing = state.update(site, failed=node, swallowed=None, pending=False) if poisons else state
+    run.fail(failing, node, Cause.DATABASE)
     if poisons:
         state = state.update(site, pending=False)
     return [(state, _result(site, name))]
@@ -372,7 +385,7 @@ def unknown(run: Evaluator, node: cst.Call, args: Arguments, state: State) -> li
     keeper = last_name(node.func) in KEEPERS and isinstance(node.func, cst.Attribute)
     for site in sites:
         if not keeper:
-            state = run.activate(state, site, node)
+            state = state.update(site, phase=Phase.ACTIVE, used=True)
     state = escape(state, sites)
     if keeper:
         entered = args[0][1] if args else None

@@ -57,13 +57,19 @@ def leave(run: Evaluator, item: cst.WithItem, state: State) -> list[State]:
                 ended = closed(state, site, item) if manager.closes else _rolled_back(state, site)
                 if session.phase is Phase.ACTIVE or session.pending:
                     run.fail(ended, item, Cause.DATABASE)
-                if manager.savepoint:
-                    return [state]
-                return [ended]
+                return [savepoint_left(run, state, site, item) if manager.savepoint else ended]
             return [closed(state, site, item) if manager.closes else state]
         case Holder(sites=sites, kind=kind):
             return [leave_holder(run, state, sites, kind, item)]
     return [state]
+
+
+def savepoint_left(run: Evaluator, state: State, site: Site, item: cst.WithItem) -> State:
+    """The block of a savepoint ends well: what is pending is flushed, which takes a connection."""
+    session = state.session(site)
+    if session is None or not session.pending:
+        return state
+    return run.activate(state, site, item).update(site, pending=False)
 
 
 def leave_error(run: Evaluator, item: cst.WithItem, state: State) -> tuple[list[State], list[State]]:
@@ -74,7 +80,9 @@ def leave_error(run: Evaluator, item: cst.WithItem, state: State) -> tuple[list[
         case Manager(site=site, closes=True):
             return [], [closed(state, site, item)]
         case Manager(site=site):
-            return [], [state.update(site, failed=None) if manager.savepoint else _rolled_back(state, site)]
+            return [], [
+                state.update(site, failed=None, pending=False) if manager.savepoint else _rolled_back(state, site)
+            ]
         case Holder(sites=sites, kind=kind):
             return [], [leave_holder(run, state, sites, kind, item)]
     call = item.item

@@ -57,7 +57,7 @@ class Session:
     swallowed: cst.CSTNode | None = None
     """The handler that took that failure."""
     reopened: cst.CSTNode | None = None
-    """What used it after it was closed, so that it began again."""
+    """What first used it after it was closed, so that it began again."""
     stored: bool = False
     """It was kept on `self` or given away; in a summary, an effect on the caller."""
     used: bool = False
@@ -337,7 +337,7 @@ def reopen(state: State, site: Site, node: cst.CSTNode) -> State:
     session = state.session(site)
     if session is None or session.stored or not (site.acquired or site.managed) or site.flavor.is_scoped:
         return state
-    if session.phase is Phase.CLOSED or (session.reopened is not None and session.phase is Phase.ENDED):
+    if session.phase is Phase.CLOSED:
         return state.update(site, owned=not site.flavor.on_connection, reopened=node)
     return state
 

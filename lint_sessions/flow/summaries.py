@@ -83,7 +83,8 @@ class Effect:
             return closed(state, site, node)
         if self.escapes:
             return escape(state, [site])
-        if self.ends:
+        session = state.session(site)
+        if self.ends and session is not None and session.phase is not Phase.CLOSED:
             return state.update(site, phase=Phase.ENDED, pending=False)
         return state
 
@@ -309,7 +310,7 @@ def _effect(key: str, runs: Lifecycle, scope: Scope) -> Effect:
     every = ended + failed
     on_self = scope.first_parameter is not None and scope.name == "__init__"
     return Effect(
-        uses=any(s.used or s.phase in (Phase.ACTIVE, Phase.ENDED) or s.pending for s in every),
+        uses=any(s.used or s.phase is Phase.ACTIVE or s.pending for s in every),
         closes=bool(ended) and all(s.phase is Phase.CLOSED for s in ended),
         may_close=len({s.phase is Phase.CLOSED for s in ended}) == 2,
         ends=bool(ended) and all(s.phase is Phase.ENDED for s in ended),
