@@ -61,6 +61,30 @@ def test_gitignore(tree: Path) -> None:
     assert found(tree, "pkg")[0] == ["pkg/deep/d.py"]
 
 
+def test_a_folder_in_an_ignored_one_is_ignored(tree: Path) -> None:
+    (tree / ".git" / "info").mkdir(parents=True)
+    (tree / ".git" / "info" / "exclude").write_text("pkg/\n")
+    assert found(tree, "pkg/deep")[0] == []
+    assert found(tree, "pkg/deep/d.py")[0] == ["pkg/deep/d.py"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "left"),
+    [
+        ("*.py\n!pkg/c.py", ["pkg/c.py"]),
+        ("/a.py\ndeep", ["pkg/c.py", "x.py/h.py"]),
+        ("pkg/*.py", ["a.py", "pkg/deep/d.py", "x.py/h.py"]),
+        ("# a.py\n a.py\n[ac].py", ["pkg/deep/d.py", "x.py/h.py"]),
+        ("x.py/", ["a.py", "pkg/c.py", "pkg/deep/d.py"]),
+        ("a.py/", ["a.py", "pkg/c.py", "pkg/deep/d.py", "x.py/h.py"]),
+    ],
+)
+def test_patterns(tree: Path, lines: str, left: list[str]) -> None:
+    (tree / ".git").mkdir()
+    (tree / ".gitignore").write_text(lines)
+    assert found(tree, ".")[0] == left
+
+
 def test_gitignore_outside_of_a_repository_means_nothing(tree: Path) -> None:
     (tree / ".gitignore").write_text("a.py\n")
     assert "a.py" in found(tree, ".")[0]

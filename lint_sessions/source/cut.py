@@ -127,11 +127,9 @@ def tokens(text: str, start: int, end: int, indent: str = "", *, colon: bool = F
 _LEADING = re.compile(rf"(?:[ \t\f]*(?:\#[^\r\n]*)?{NEWLINE})*")
 _INDENT = re.compile(r"(?:[ \t\f]*\f)?([ \t]*)(?=[^ \t\f\r\n\#])")
 _GAP = rf"(?:[ \t\f]|\\{NEWLINE})"
-_AFTER_COLON = re.compile(rf"{_GAP}*(?=[^ \t\f\r\n\#])")
+_GAPS = re.compile(f"{_GAP}*")
 _REST_OF_LINE = re.compile(r"[^\r\n]*")
-_HEAD = re.compile(
-    rf"(@)|((?:elif|else|except|finally)\b)|(?:(?:async{_GAP}+)?(def){_GAP}+|(class){_GAP}+)(\w+)|(?:{_GAP}|\\{NEWLINE})+"
-)
+_HEAD = re.compile(rf"(@)|((?:elif|else|except|finally)\b)|(?:(?:async{_GAP}+)?(def){_GAP}+|(class){_GAP}+)(\w+)")
 
 
 def _end(pattern: re.Pattern[str], text: str, start: int, end: int) -> int:
@@ -150,6 +148,11 @@ def cut(text: str, start: int = 0, end: int | None = None, indent: str = "") -> 
     pieces: list[Piece] = []
     decorators: int | None = None
     for begin, past in _lines(text, start, end, indent):
+        if text[begin] == "\\":
+            # A line continued before there is anything on it.
+            begin = _end(_GAPS, text, begin, past)
+            if begin == past or text[begin] in "\r\n#\\":
+                continue
         match = _HEAD.match(text, begin, past)
         kind = match.lastindex if match else None
         if kind == 1:
@@ -176,7 +179,7 @@ def _lines(text: str, start: int, end: int, indent: str) -> Iterator[tuple[int, 
     for kind, first, past in tokens(text, begin, end, indent):
         if kind == START:
             if not depth:
-                yield begin, _without_blanks(text, first)
+                yield begin, _without_blanks(text, begin, first)
                 begin = past
         elif kind == OPEN:
             depth += 1
@@ -184,12 +187,12 @@ def _lines(text: str, start: int, end: int, indent: str) -> Iterator[tuple[int, 
             depth -= depth > 0
         elif kind == LAST:
             last = first
-    yield begin, _without_blanks(text, last)
+    yield begin, _without_blanks(text, begin, last)
 
 
-def _without_blanks(text: str, end: int) -> int:
+def _without_blanks(text: str, start: int, end: int) -> int:
     # A line that is continued may end in blank lines.
-    while text[end - 1] in " \t\f\r\n\\":
+    while end > start + 1 and text[end - 1] in " \t\f\r\n\\":
         end -= 1
     return end
 
@@ -207,10 +210,10 @@ def cut_class(text: str, piece: Piece) -> tuple[str, list[Piece]]:
             break
     else:
         return "", []
-    if inline := _AFTER_COLON.match(text, past, piece.end):
-        start = inline.end()
-        return ("", [Piece(start, piece.end, start, "statement", None)]) if start < piece.end else ("", [])
-    body = _end(_LEADING, text, past, piece.end)
+    start = _end(_GAPS, text, past, piece.end)
+    if start < piece.end and text[start] not in "\r\n#":
+        return "", [Piece(start, piece.end, start, "statement", None)]
+    body = _end(_LEADING, text, start, piece.end)
     match = _INDENT.match(text, body, piece.end)
     return (match[1], cut(text, body, piece.end, match[1])) if match else ("", [])
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import codecs
-import io
 import re
-import tokenize
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,20 +11,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from lint_sessions.source.cut import NEWLINE, Kind, Piece, cut, cut_class
-from lint_sessions.source.parse import SyntaxProblem, parse, with_room
+from lint_sessions.source.parse import parse
+from lint_sessions.source.places import Places
+from lint_sessions.source.problem import SyntaxProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     import libcst as cst
-    from libcst.metadata import CodePosition, CodeRange
 
     from lint_sessions.rule import Position
 
 __all__ = ["Block", "Document", "SourceError", "SyntaxProblem"]
 
 _BOM: Final = codecs.BOM_UTF8
-_CODING: Final = re.compile(rb"[^\r\n]*(?:\r\n?|\n)?[^\r\n]*coding[:=]")
+_LINE_END: Final = re.compile(rb"\r\n?|\n")
+_CODING: Final = re.compile(rb"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
+_NO_CODE: Final = re.compile(rb"[ \t\f]*(?:#|\Z)")
 
 
 class SourceError(Exception):
@@ -70,7 +69,7 @@ class Document:
         try:
             text = data.removeprefix(_BOM).decode(encoding)
         except UnicodeDecodeError as error:
-            row = len(re.findall(rb"\r\n?|\n", data.removeprefix(_BOM)[: error.start])) + 1
+            row = len(_LINE_END.findall(data.removeprefix(_BOM)[: error.start])) + 1
             raise SourceError(f"row {row} is not valid {encoding}: {error.reason}") from None
         except (LookupError, ValueError) as error:
             raise SourceError(f"can't be decoded as {encoding}: {error}") from None
@@ -91,10 +90,21 @@ class Document:
         """The statements of the file, cut from the text without parsing it; never fails."""
         return tuple(Block(self, None, piece, "") for piece in cut(self.text))
 
-    @cached_property
+    @property
     def module(self) -> cst.Module:
         """The whole file parsed. Raises SyntaxProblem."""
-        return parse(self.text)
+        outcome = self._outcome
+        if isinstance(outcome, SyntaxProblem):
+            raise SyntaxProblem(outcome.row, outcome.column, outcome.message)
+        return outcome
+
+    @cached_property
+    def _outcome(self) -> cst.Module | SyntaxProblem:
+        # A file that can't be parsed is asked for once a block.
+        try:
+            return parse(self.text)
+        except SyntaxProblem as problem:
+            return problem
 
     def offset(self, position: Position) -> int:
         """The offset of a place; beyond the ends of the file, the nearest."""
@@ -123,9 +133,29 @@ class Document:
         return self._starts[row - 1]
 
     @cached_property
-    def places(self) -> _Places:
-        """Where the nodes of the whole file's tree stand."""
-        return _Places(self.module)
+    def newline(self) -> str:
+        """The first line end of the file; of a file without any, a line feed."""
+        match = re.search(NEWLINE, self.text)
+        return match[0] if match else "\n"
+
+    @cached_property
+    def tree(self) -> Tree:
+        """`module`, with the places of its nodes. Raises SyntaxProblem."""
+        return Tree(self.module, self.text)
+
+
+@dataclass(frozen=True, eq=False)
+class Tree:
+    """A parsed text; its offsets plus `shift` are those of the file."""
+
+    module: cst.Module
+    text: str
+    shift: int = 0
+
+    @cached_property
+    def places(self) -> Places:
+        """Where its nodes stand."""
+        return Places(self.module, self.text)
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,90 +199,74 @@ class Block:
     @property
     def node(self) -> cst.BaseStatement:
         """The statement parsed, on its own where that will do. Raises SyntaxProblem, with its place in the file."""
-        return self._tree.node
+        return self._parsed[0]
 
     def span(self, node: cst.CSTNode) -> tuple[Position, Position]:
         """Where a node of this block begins and ends in the file. Raises KeyError for a node of another tree."""
-        return self._tree.places.of(node)
+        tree = self._parsed[1]
+        start, end = tree.places.span(node)
+        return self.document.position(start + tree.shift), self.document.position(end + tree.shift)
 
     @cached_property
-    def _tree(self) -> _Tree:
-        import libcst as cst
+    def _parsed(self) -> tuple[cst.BaseStatement, Tree]:
+        # Where the block can't be parsed it was cut wrong, or the file is: only the file as a whole can tell.
+        return self._parsed_alone() or (self._found(), self.document.tree)
 
-        text = self.document.text[self.start : self.end]
-        row = self.document.row(self.start)
-        if self._indent:
-            # Behind a line of its own, so that the columns stay those of the file.
-            text, row = f"class _:\n{self._indent}{text}\n", row - 1
-        column = 0 if self._indent else self.start - self.document.offset_of_row(row)
+    def _parsed_alone(self) -> tuple[cst.BaseStatement, Tree] | None:
+        document = self.document
+        # A method is parsed in a class of its own, in the columns that it has in the file.
+        before = "" if self.parent is None else f"class _:{document.newline}{self._indent or ' '}"
+        after = document.newline if self.end < len(document.text) else ""
+        text = f"{before}{document.text[self.start : self.end]}{after}"
         try:
             module = parse(text)
         except SyntaxProblem:
-            return self._tree_in_file()
-        body: Sequence[cst.CSTNode] = module.body
-        if self._indent and len(body) == 1 and isinstance(body[0], cst.ClassDef):
-            body = body[0].body.body
-        if len(body) != 1 or not isinstance(body[0], (cst.SimpleStatementLine, cst.BaseCompoundStatement)):
-            return self._tree_in_file()
-        return _Tree(body[0], _Places(module, row - 1, column))
+            return None
+        body = _statements(module if self.parent is None else module.body[0])
+        return (body[0], Tree(module, text, self.start - len(before))) if len(body) == 1 == len(module.body) else None
 
-    def _tree_in_file(self) -> _Tree:
-        """The statement as part of the whole file, for what can't be cut out of it. Raises SyntaxProblem."""
-        import libcst as cst
-
-        places = self.document.places
-        row = self.document.row(self.piece.head)
-        column = self.piece.head - self.document.offset_of_row(row) + 1
-        pending: list[cst.CSTNode] = list(self.document.module.body)
-        while pending:
-            node = pending.pop()
-            if isinstance(node, (cst.SimpleStatementLine, cst.BaseCompoundStatement)):
-                start, _ = places.of(node)
-                if (start.row, start.column) == (row, column):
-                    return _Tree(node, places)
-            if not isinstance(node, cst.SimpleStatementLine):
-                pending += node.children
-        raise SyntaxProblem(row, column, "no statement begins here")
+    def _found(self) -> cst.BaseStatement:
+        """The statement in the tree of the whole file. Raises SyntaxProblem."""
+        tree = self.document.tree
+        found: cst.BaseStatement | None = None
+        for statement in _statements(tree.module if self.parent is None else self.parent._found()):
+            if found is None or tree.places.span(statement)[0] <= self.piece.head:
+                found = statement
+        if found is None:
+            place = self.document.position(self.start)
+            raise SyntaxProblem(place.row, place.column, "can't be told apart from what stands around it")
+        return found
 
 
-@dataclass(frozen=True, eq=False)
-class _Tree:
-    node: cst.BaseStatement
-    places: _Places
+def _statements(node: cst.Module | cst.BaseStatement) -> list[cst.BaseStatement]:
+    """Of a file or a class the statements of its body."""
+    import libcst as cst
 
-
-class _Places:
-    """Where the nodes of a tree stand: it comes after `above` rows, and its first row after `before` columns."""
-
-    def __init__(self, module: cst.Module, above: int = 0, before: int = 0) -> None:
-        self._module = module
-        self._above = above
-        self._before = before
-
-    @cached_property
-    def _ranges(self) -> Mapping[cst.CSTNode, CodeRange]:
-        from libcst.metadata import MetadataWrapper, PositionProvider
-
-        wrapper = MetadataWrapper(self._module, unsafe_skip_copy=True)
-        return with_room(lambda: wrapper.resolve(PositionProvider))
-
-    def of(self, node: cst.CSTNode) -> tuple[Position, Position]:
-        place = self._ranges[node]
-        return self._position(place.start), self._position(place.end)
-
-    def _position(self, place: CodePosition) -> Position:
-        from lint_sessions.rule import Position
-
-        before = self._before if place.line == 1 else 0
-        return Position(place.line + self._above, place.column + before + 1)
+    match node:
+        case cst.Module(body=body):
+            return [statement for statement in body if isinstance(statement, cst.BaseStatement)]
+        case cst.ClassDef(body=cst.IndentedBlock(body=body)):
+            return [statement for statement in body if isinstance(statement, cst.BaseStatement)]
+        case _:
+            return []
 
 
 def _encoding(data: bytes) -> str:
-    """The encoding that a mark or coding line declares (PEP 263), else UTF-8. Raises SourceError for an unknown one."""
-    if not data.startswith(_BOM) and not _CODING.match(data):
+    """What PEP 263 says of the encoding, by the name that Python has for it. Raises SourceError."""
+    named = None
+    first, *rest = _LINE_END.split(data.removeprefix(_BOM), maxsplit=2)[:2]
+    for line in (first, *(rest if _NO_CODE.match(first) else [])):
+        if named := _CODING.match(line):
+            break
+    if named is None:
         return "utf-8"
+    name = named[1].decode("ascii", "replace").lower().replace("_", "-")
+    # Editors write the line ends they want behind it: latin-1-unix.
+    name = re.sub(r"\A(utf-8|latin-1|iso-8859-1|iso-latin-1)-.*", r"\1", name)
     try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-    except SyntaxError as error:
-        raise SourceError(str(error)) from None
-    return "utf-8" if encoding == "utf-8-sig" else encoding
+        encoding = codecs.lookup(name).name
+    except (LookupError, ValueError):
+        raise SourceError(f"unknown encoding: {name}") from None
+    if data.startswith(_BOM) and encoding != "utf-8":
+        raise SourceError(f"begins with a UTF-8 byte order mark, but says that it is {name}")
+    return encoding

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from functools import cache
 from pathlib import Path
 
 import pathspec
@@ -20,14 +19,14 @@ def discover(paths: Sequence[Path], *, root: Path, exclude: Sequence[str]) -> tu
     """
     files: dict[str, Path] = {}
     problems: list[Problem] = []
-    ours = pathspec.GitIgnoreSpec.from_lines(exclude)
+    walk = _Walk(os.path.abspath(root), exclude)
     for path in paths:
         if path.is_dir():
-            for file, problem in _walk(path, Path(os.path.abspath(root)), ours):
-                if problem is not None:
-                    problems.append((file, problem))
+            for file, real, problem in walk.below(path):
+                if problem is None:
+                    files.setdefault(real, file)
                 else:
-                    files.setdefault(os.path.realpath(file), file)
+                    problems.append((file, problem))
         elif path.is_file():
             files.setdefault(os.path.realpath(path), path)
         else:
@@ -41,68 +40,120 @@ def _why_not(path: Path) -> str:
     return "is no regular file" if path.exists() else "no such file or folder"
 
 
-def _walk(top: Path, root: Path, ours: pathspec.GitIgnoreSpec) -> Iterator[tuple[Path, str | None]]:
-    """The Python files below a folder, each with None, and what can't be looked at with the reason."""
-    pending = [(top, Path(os.path.abspath(top)))]
-    while pending:
-        shown, folder = pending.pop()
-        try:
-            with os.scandir(folder) as scanned:
-                entries = sorted(scanned, key=lambda entry: entry.name)
-        except OSError as error:
-            yield shown, f"can't be listed: {error.strerror or error}"
-            continue
-        ignored = _ignores(folder)
-        for entry in entries:
-            is_folder = entry.is_dir(follow_symlinks=False)
-            if not is_folder and not entry.name.endswith(".py"):
+class _Patterns:
+    """The lines of an ignore file. Paths are given to it relative to where it stands."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self._all = pathspec.GitIgnoreSpec.from_lines(lines)
+        written = [line for line in map(str.rstrip, lines) if line and not line.startswith("#")]
+        self._negated = any(line.startswith("!") for line in written)
+        # Most patterns are a name. As long as none takes another back, a look at the name does for those.
+        self._names = {line for line in written if _is_name(line)}
+        self._folders = {line[:-1] for line in written if line.endswith("/") and _is_name(line[:-1])}
+        others = [line for line in written if not _is_name(line.removesuffix("/"))]
+        self._others = self._all if self._negated else pathspec.GitIgnoreSpec.from_lines(others) if others else None
+
+    def verdict(self, path: str, is_folder: bool) -> bool | None:
+        """Whether they leave out a file or folder, of which no parent is left out; None: they say nothing of it."""
+        if not self._negated:
+            name = path.rpartition("/")[2]
+            if name in self._names or (is_folder and name in self._folders):
+                return True
+        if self._others is None:
+            return None
+        return self._others.check_file(f"{path}/" if is_folder else path).include
+
+    def verdict_on_all(self, folder: str) -> bool | None:
+        """The same of all that is in a folder, be it because of one of its parents."""
+        verdict = self._all.check_file(f"{folder}/").include if folder else None
+        # What is left out here may be taken back for some of it.
+        return False if verdict and self._negated else verdict
+
+
+def _is_name(pattern: str) -> bool:
+    return bool(pattern) and not any(sign in pattern for sign in "/*?[]!\\ #")
+
+
+class _Walk:
+    """What is known while folders are searched."""
+
+    def __init__(self, root: str, exclude: Sequence[str]) -> None:
+        self._root = root
+        self._exclude = _Patterns(exclude)
+        self._known: dict[str, tuple[tuple[str, _Patterns], ...] | None] = {}
+
+    def below(self, top: Path) -> Iterator[tuple[Path, str, str | None]]:
+        """The Python files below a folder, each with its real path; and what can't be looked at, with the reason."""
+        absolute = os.path.abspath(top)
+        if self._leaves_out_all(absolute):
+            return
+        pending = [(top, absolute, os.path.realpath(top))]
+        while pending:
+            shown, folder, real = pending.pop()
+            try:
+                with os.scandir(folder) as scanned:
+                    entries = sorted(scanned, key=lambda entry: entry.name)
+            except OSError as error:
+                yield shown, real, f"can't be listed: {error.strerror or error}"
                 continue
-            place = folder / entry.name
-            if _excluded(place, root, ours, is_folder) or _git_ignores(place, ignored, is_folder):
-                continue
-            if is_folder:
-                pending.append((shown / entry.name, place))
-            elif entry.is_file():
-                yield shown / entry.name, None
-            elif not entry.is_dir():
-                yield shown / entry.name, _why_not(place)
+            for entry in entries:
+                is_folder = entry.is_dir(follow_symlinks=False)
+                if not is_folder and not entry.name.endswith(".py"):
+                    continue
+                if self._leaves_out(folder, entry.path, is_folder):
+                    continue
+                path = f"{real.rstrip(os.sep)}{os.sep}{entry.name}"
+                if is_folder:
+                    pending.append((shown / entry.name, entry.path, path))
+                elif entry.is_file():
+                    yield shown / entry.name, os.path.realpath(path) if entry.is_symlink() else path, None
+                elif not entry.is_dir():
+                    yield shown / entry.name, path, _why_not(Path(entry.path))
+
+    def _leaves_out(self, folder: str, path: str, is_folder: bool) -> bool:
+        if self._exclude.verdict(_inside(path, self._root), is_folder):
+            return True
+        # The nearest .gitignore that has anything to say decides.
+        for place, patterns in self._ignore_files(folder) or ():
+            verdict = patterns.verdict(_inside(path, place), is_folder)
+            if verdict is not None:
+                return verdict
+        return False
+
+    def _leaves_out_all(self, folder: str) -> bool:
+        if folder.startswith(self._root) and self._exclude.verdict_on_all(_inside(folder, self._root)):
+            return True
+        for place, patterns in self._ignore_files(folder) or ():
+            verdict = patterns.verdict_on_all(_inside(folder, place))
+            if verdict is not None:
+                return verdict
+        return False
+
+    def _ignore_files(self, folder: str) -> tuple[tuple[str, _Patterns], ...] | None:
+        """The ignore files that hold in a folder, nearest first, up to its repository's root; None outside of one."""
+        if folder not in self._known:
+            place = Path(folder)
+            own = _ignore_file(folder, place / ".gitignore")
+            if (place / ".git").exists():
+                self._known[folder] = (*own, *_ignore_file(folder, place / ".git" / "info" / "exclude"))
+            elif place.parent == place or (above := self._ignore_files(str(place.parent))) is None:
+                self._known[folder] = None
+            else:
+                self._known[folder] = (*own, *above)
+        return self._known[folder]
 
 
-def _excluded(place: Path, root: Path, ours: pathspec.GitIgnoreSpec, is_folder: bool) -> bool:
-    try:
-        name = place.relative_to(root).as_posix()
-    except ValueError:
-        name = place.name
-    return ours.match_file(f"{name}/" if is_folder else name)
+def _inside(path: str, folder: str) -> str:
+    """The path relative to a folder, with slashes; of one outside of it, its name."""
+    if path == folder:
+        return ""
+    within = folder.rstrip(os.sep) + os.sep
+    return (path[len(within) :] if path.startswith(within) else path.rpartition(os.sep)[2]).replace(os.sep, "/")
 
 
-def _git_ignores(place: Path, ignored: Sequence[tuple[Path, pathspec.GitIgnoreSpec]], is_folder: bool) -> bool:
-    """The nearest .gitignore that has anything to say decides."""
-    for folder, spec in ignored:
-        name = place.relative_to(folder).as_posix()
-        verdict = spec.check_file(f"{name}/" if is_folder else name).include
-        if verdict is not None:
-            return verdict
-    return False
-
-
-@cache
-def _ignores(folder: Path) -> tuple[tuple[Path, pathspec.GitIgnoreSpec], ...]:
-    """The ignore files that hold in a folder, nearest first, up to the root of its repository; none outside of one."""
-    found: list[tuple[Path, pathspec.GitIgnoreSpec]] = []
-    for place in (folder, *folder.parents):
-        if (spec := _ignore_file(place / ".gitignore")) is not None:
-            found.append((place, spec))
-        if (place / ".git").exists():
-            if (spec := _ignore_file(place / ".git" / "info" / "exclude")) is not None:
-                found.append((place, spec))
-            return tuple(found)
-    return ()
-
-
-def _ignore_file(path: Path) -> pathspec.GitIgnoreSpec | None:
+def _ignore_file(folder: str, path: Path) -> tuple[tuple[str, _Patterns], ...]:
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return None
-    return pathspec.GitIgnoreSpec.from_lines(lines)
+        return ()
+    return ((folder, _Patterns(lines)),)

@@ -8,7 +8,8 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from lint_sessions.source.cut import NEWLINE, STRING, format_string_end
+from lint_sessions.source.cut import NEWLINE, STRING, cut, format_string_end
+from lint_sessions.source.problem import SyntaxProblem, explain, problem_at
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -25,29 +26,36 @@ _STACK: Final = 64 << 20
 """Bytes for the stack of a thread that works on deep trees, of which it touches few; 16 MB would do for the limits."""
 
 
-class SyntaxProblem(Exception):
-    """Text that LibCST can't parse: `row` and `column` from 1, the column in characters, `message` in one line."""
-
-    def __init__(self, row: int, column: int, message: str) -> None:
-        super().__init__(f"{row}:{column}: {message}")
-        self.row = row
-        self.column = column
-        self.message = message
-
-
 def parse(text: str) -> cst.Module:
     """The tree of `text`. Raises SyntaxProblem, with its place in `text`."""
     import libcst as cst
 
     weight, place = _weigh(text)
     if weight > MAX_WEIGHT:
-        raise _problem(text, place, "nested too deeply")
+        raise problem_at(text, place, "nested too deeply")
+    parse_module: Callable[[str], cst.Module] = cst.parse_module if weight <= _EASY else _parse_with_room
     try:
-        return cst.parse_module(text) if weight <= _EASY else with_room(lambda: cst.parse_module(text))
+        return parse_module(text)
     except cst.ParserSyntaxError as error:
-        raise _explained(text, error) from None
+        raise explain(text, error.message) from None
+    except cst.CSTValidationError as error:
+        # What the grammar lets pass, and the tree does not: '' b''. It has no place, save that of a statement.
+        for piece in cut(text):
+            try:
+                parse_module(text[piece.start : piece.end])
+            except cst.CSTValidationError:
+                raise problem_at(text, piece.head, f"invalid syntax: {error}") from None
+            except cst.ParserSyntaxError:
+                continue
+        raise problem_at(text, 0, f"invalid syntax: {error}") from None
     except RecursionError:
         raise SyntaxProblem(1, 1, "nested too deeply") from None
+
+
+def _parse_with_room(text: str) -> cst.Module:
+    import libcst as cst
+
+    return with_room(lambda: cst.parse_module(text))
 
 
 def with_room(work: Callable[[], T]) -> T:
@@ -171,28 +179,3 @@ def _weigh_ifs(text: str) -> tuple[int, int]:
         if length > worst:
             worst, place = length, match.start(2)
     return worst, place
-
-
-# --- what is wrong and where -----------------------------------------------------------------------------------------
-
-_PARSER_ERROR = re.compile(r"parser error: error at (\d+):(\d+): expected (?:one of )?(.*)", re.DOTALL)
-
-_LAST_TOKEN = re.compile(r"""(?:\w*(['"])[^'"\r\n]*\1|\w+|[^\w\s])\Z""")
-
-
-def _problem(text: str, offset: int, message: str) -> SyntaxProblem:
-    ends = [match.end() for match in re.finditer(NEWLINE, text[:offset])]
-    return SyntaxProblem(len(ends) + 1, offset - (ends[-1] if ends else 0) + 1, message)
-
-
-def _explained(text: str, error: cst.ParserSyntaxError) -> SyntaxProblem:
-    """The parser's error in one short line, at the token it could not use; its message names the place of the next."""
-    known = _PARSER_ERROR.match(error.message)
-    if known is None:
-        return SyntaxProblem(max(error.raw_line, 1), error.raw_column + 1, " ".join(error.message.split())[:100])
-    starts = [0, *(match.end() for match in re.finditer(NEWLINE, text))]
-    after = starts[min(int(known[1]), len(starts)) - 1] + int(known[2])
-    token = _LAST_TOKEN.search(text[:after].rstrip())
-    expected = [word for word in known[3].split(", ") if word.strip()]
-    hint = f", expected {' or '.join(expected)}" if len(expected) <= 3 else ""
-    return _problem(text, token.start() if token else 0, f"invalid syntax{hint}")
