@@ -285,9 +285,9 @@ class Evaluator(ABC):
                 after = after.update(site, lent=True, owned=True, phase=Phase.ACTIVE, used=True)
             if lent:
                 after = after.note(node, "yielded")
-                if not self.is_fixture:
-                    self.fail(after, node, Cause.ERROR)
-                    self.fail(after, node, Cause.EXIT)
+            if any(True for _ in sites_in(value)) and not self.is_fixture:
+                self.fail(after, node, Cause.ERROR)
+                self.fail(after, node, Cause.EXIT)
             ends.append((after, None))
         return ends
 

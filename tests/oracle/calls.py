@@ -1,0 +1,246 @@
+"""What a program calls and asks that is no session: functions nothing is known of, flags, loops, and its driver."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import sys
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
+from typing import Any
+
+from sqlalchemy import select
+
+from .world import STAGE, Item, Mishap, Run, places, program_row, session_of, sessions_in
+
+MAX_TURNS = 2
+"""Turns of one loop in one run."""
+
+MAX_YIELDS = 3
+
+
+def raise_one(run: Run, what: str, *, cancel: bool = False) -> bool:
+    """A call that nothing is known of: it may raise any Exception; True when the task is to be cancelled in it."""
+    kinds, row = run.errors()
+    index = run.choices.fail(len(kinds) + cancel, f"{what} fails at row {row}")
+    if 0 < index <= len(kinds):
+        raise _made(kinds[index - 1])
+    return index > len(kinds)
+
+
+def _made(kind: type[Exception]) -> Exception:
+    if kind.__module__.startswith("sqlalchemy") and kind.__name__ != "SQLAlchemyError":
+        return kind("statement", {}, Exception("of another session"))
+    return kind()
+
+
+class Unknown:
+    """An argument of which nothing is known: its truth is chosen once, its methods may fail and keep sessions."""
+
+    def __init__(self, run: Run, name: str) -> None:
+        self.__dict__.update(_run=run, _name=name, _truth=None)
+
+    def __bool__(self) -> bool:
+        if self.__dict__["_truth"] is None:
+            self.__dict__["_truth"] = bool(self.__dict__["_run"].choices.pick(2, f"{self.__dict__['_name']} is true"))
+        return bool(self.__dict__["_truth"])
+
+    def __setattr__(self, name: str, value: object) -> None:
+        for session in sessions_in(value):
+            session.kept = True
+
+    def append(self, value: object) -> None:
+        """A method that keeps what it is given."""
+        for session in sessions_in(value):
+            session.kept = True
+        raise_one(self.__dict__["_run"], "append")
+
+
+class Flags:
+    """`flag.x` is true or false, anew each time."""
+
+    def __init__(self, run: Run) -> None:
+        self.__dict__["_run"] = run
+        self.__dict__["_turns"] = {}
+
+    def __getattr__(self, name: str) -> bool:
+        turns: dict[str, int] = self.__dict__["_turns"]
+        if name.startswith("while"):
+            turns[name] = turns.get(name, 0) + 1
+            if turns[name] > MAX_TURNS * 2:
+                return False
+        return bool(self.__dict__["_run"].choices.pick(2, f"flag.{name} is true"))
+
+
+class Turns:
+    """Something to loop over: each loop takes none, one or two turns."""
+
+    def __init__(self, run: Run, name: str) -> None:
+        self.run = run
+        self.name = name
+
+    def __iter__(self) -> Iterator[Unknown]:
+        for turn in range(self.run.choices.pick(MAX_TURNS + 1, f"turns of {self.name}")):
+            yield Unknown(self.run, f"item {turn}")
+
+
+class Suppress(contextlib.suppress):
+    """`contextlib.suppress`, seen as the handler it is."""
+
+    def __exit__(self, kind: Any, value: Any, traceback: Any) -> bool | None:  # type: ignore[override]
+        result = super().__exit__(kind, value, traceback)
+        row = program_row()
+        if result and row is not None:
+            caught(STAGE.run, row)
+        return result
+
+
+def caught(run: Run | None, row: int) -> None:
+    """A handler takes the exception in flight: what has failed is swallowed there."""
+    if run is not None and isinstance(sys.exc_info()[1], NameError):
+        run.spoil("a name that holds nothing")
+    for session in run.sessions if run is not None else ():
+        if not session.is_active and session.swallowed is None:
+            session.swallowed = row
+        elif not session.is_active:
+            session.taken_again.add(row)
+
+
+def unknown(run: Run) -> dict[str, Callable[..., Any]]:
+    """Functions that nothing is known of."""
+
+    def work(*_: object) -> None:
+        raise_one(run, "work")
+
+    def choose(*_: object) -> bool:
+        raise_one(run, "choose")
+        return bool(run.choices.pick(2, f"choose() is true at row {program_row()}"))
+
+    async def awork(*_: object) -> None:
+        if raise_one(run, "awork", cancel=True):
+            assert run.task is not None
+            run.task.cancel()
+            await asyncio.sleep(0)
+
+    def keep(value: object) -> None:
+        for session in sessions_in(value):
+            session.kept = True
+        raise_one(run, "keep")
+
+    return {"work": work, "choose": choose, "awork": awork, "keep": keep}
+
+
+def hooks(run: Run) -> dict[str, Callable[..., Any]]:
+    """What instrumented code calls."""
+
+    def reraised(row: int) -> None:
+        for session in run.sessions:
+            if session.swallowed == row:
+                session.swallowed = None
+
+    def lent(value: object) -> object:
+        session = session_of(value)
+        if session is not None and session.row is not None:
+            session.lent = True
+        return value
+
+    def turn() -> None:
+        if STAGE.run is run and len(run.choices.taken) > 60:
+            raise run.spoil("a loop without end")
+
+    def helper(function: Callable[..., Any]) -> Callable[..., Any]:
+        """A function of the program: a session it acquired and returns is acquired where it is called."""
+        if isgeneratorfunction(function) or isasyncgenfunction(function):
+            return function
+        if iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def awaited(*args: object, **options: object) -> object:
+                known = {id(session) for session in run.sessions}
+                result = await function(*args, **options)
+                return _acquired(result, known)
+
+            return awaited
+
+        @functools.wraps(function)
+        def called(*args: object, **options: object) -> object:
+            known = {id(session) for session in run.sessions}
+            return _acquired(function(*args, **options), known)
+
+        return called
+
+    def _acquired(result: object, known: set[int]) -> object:
+        place = next(places(sys._getframe(2)), None)
+        for session in sessions_in(result):
+            if id(session) not in known and session.row is not None and place is not None:
+                session.owner, session.row = place
+        return result
+
+    return {
+        "__caught__": functools.partial(caught, run),
+        "__reraised__": reraised,
+        "__lent__": lent,
+        "__turn__": turn,
+        "__helper__": helper,
+    }
+
+
+# --- whoever drives a generator ---------------------------------------------------------------------------------------
+
+
+def serve(run: Run, generator: Generator[Any, Any, Any]) -> None:
+    """Drive a provider as FastAPI and contextlib do: use what it yields, then resume it, fail or give up."""
+    value = next(generator, None)
+    kinds: list[type[Exception]] = [Mishap, *run.caught.get(0, ())]
+    for _ in range(MAX_YIELDS):
+        use(run, value)
+        index = run.choices.fail(len(kinds) + 1, "the user of the generator fails")
+        try:
+            if index == 0:
+                value = next(generator)
+            elif index > len(kinds):
+                close(run, generator)
+                return
+            else:
+                value = generator.throw(_made(kinds[index - 1]))
+        except StopIteration:
+            return
+    raise run.spoil("yields again and again")
+
+
+async def serve_async(run: Run, generator: AsyncGenerator[Any, Any]) -> None:
+    """Drive an asynchronous provider; cancellation arrives at its yield as well."""
+    value = await anext(generator, None)
+    kinds: list[type[Exception]] = [Mishap, *run.caught.get(0, ())]
+    for _ in range(MAX_YIELDS):
+        use(run, value)
+        index = run.choices.fail(len(kinds) + 2, "the user of the generator fails")
+        try:
+            if index == 0:
+                value = await anext(generator)
+            elif index > len(kinds) + 1:
+                await generator.aclose()
+                return
+            else:
+                error = asyncio.CancelledError() if index > len(kinds) else _made(kinds[index - 1])
+                value = await generator.athrow(error)
+        except StopAsyncIteration:
+            return
+    raise run.spoil("yields again and again")
+
+
+def close(run: Run, generator: Generator[Any, Any, Any]) -> None:
+    try:
+        generator.close()
+    except RuntimeError as error:
+        raise run.spoil(str(error)) from error
+
+
+def use(run: Run, value: object) -> None:
+    """Whoever drives the generator runs a statement, which goes well."""
+    session = session_of(value)
+    if session is not None and session.is_active:
+        STAGE.run = None
+        session.execute(select(Item))
+        STAGE.run = run

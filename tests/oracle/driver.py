@@ -1,0 +1,239 @@
+"""Runs a program through every sequence of choices, and says which harms some run shows."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import atexit
+import contextlib
+import gc
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from inspect import isasyncgen, iscoroutine, isgenerator
+from types import CodeType
+from typing import Any
+
+from sqlalchemy import exc
+
+from . import calls
+from .choices import MAX_FAILURES, Search
+from .instrument import AnyFunction, entries, handled, instrument, reachable
+from .world import (
+    ASYNC,
+    ENGINE,
+    PROGRAM,
+    SELECT,
+    STAGE,
+    AsyncLocal,
+    AsyncWatched,
+    Harm,
+    Item,
+    Run,
+    SessionLocal,
+    Spoiled,
+    Watched,
+    sessions_in,
+    settle,
+)
+
+MAX_RUNS = 150
+"""Runs of one entry of a program before the search is cut short."""
+
+
+@dataclass
+class Observed:
+    """What the runs of a program show."""
+
+    harms: dict[Harm, list[str]] = field(default_factory=dict)
+    """Each harm with the choices of the first run that shows it."""
+    possible: set[Harm] = field(default_factory=set)
+    """What may be reported and need not be."""
+    runs: int = 0
+    exhausted: bool = True
+    spoiled: bool = False
+    """Some run does what the rules under test have no word on."""
+
+    def add(self, other: Observed) -> None:
+        for harm, run in other.harms.items():
+            self.harms.setdefault(harm, run)
+        self.possible |= other.possible
+        self.runs += other.runs
+        self.exhausted &= other.exhausted
+        self.spoiled |= other.spoiled
+
+
+def observe(text: str, limit: int = MAX_RUNS, failures: int = MAX_FAILURES) -> Observed:
+    """Run each function of a program that can be entered from outside through all its choices."""
+    tree = ast.parse(text)
+    starts = [(entry, reachable(tree, entry)) for entry in entries(tree)]
+    keys = [(limit, failures, *(ast.unparse(function) for function in functions)) for _, functions in starts]
+    observed = Observed()
+    with _quiet():
+        code = compile(instrument(tree), PROGRAM, "exec")
+        for (entry, functions), key in zip(starts, keys, strict=True):
+            if key not in _KNOWN:
+                if len(_KNOWN) > 1_000:
+                    _KNOWN.clear()
+                _KNOWN[key] = _moved(_search(entry, functions, code, Search(limit, failures)), functions, -1)
+            observed.add(_moved(_KNOWN[key], functions, 1))
+    return observed
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """No warnings, and no garbage collector that closes what a program has left open."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        if collects:
+            gc.enable()
+
+
+_KNOWN: dict[tuple[object, ...], Observed] = {}
+"""What was observed of an entry, by the text of all that it calls: rows counted from the function they stand in."""
+
+
+def _moved(observed: Observed, functions: Sequence[AnyFunction], way: int) -> Observed:
+    """Rows of the module made rows of its functions (-1), or back (1); a function's number stands above the row."""
+
+    def moved(harm: Harm) -> Harm:
+        if way > 0:
+            return Harm(harm.code, functions[harm.row // 1_000].lineno + harm.row % 1_000)
+        number, inside = next((i, f) for i, f in enumerate(functions) if f.lineno <= harm.row <= (f.end_lineno or 0))
+        return Harm(harm.code, number * 1_000 + harm.row - inside.lineno)
+
+    harms = {moved(harm): run for harm, run in observed.harms.items()}
+    possible = {moved(harm) for harm in observed.possible}
+    return Observed(harms, possible, observed.runs, observed.exhausted, observed.spoiled)
+
+
+def _search(entry: AnyFunction, functions: Sequence[AnyFunction], code: CodeType, search: Search) -> Observed:
+    caught = {row: [CLASSES[name] for name in names if name in CLASSES] for row, names in handled(functions).items()}
+    observed = Observed()
+    for choices in search:
+        run = Run(choices, entry.name, caught)
+        _perform(run, code, entry)
+        observed.spoiled |= bool(run.spoiled)
+        observed.possible |= run.possible
+        for harm in run.harms:
+            observed.harms.setdefault(harm, [*choices.told(), f"in {entry.name}"])
+    observed.runs, observed.exhausted = search.runs, search.exhausted
+    return observed
+
+
+CLASSES: dict[str, type[Exception]] = {
+    "ValueError": ValueError,
+    "KeyError": KeyError,
+    "LookupError": IndexError,
+    "RuntimeError": RuntimeError,
+    "SQLAlchemyError": exc.SQLAlchemyError,
+    "IntegrityError": exc.IntegrityError,
+    "OperationalError": exc.OperationalError,
+}
+"""What stands in for a class that a handler names."""
+
+
+def _perform(run: Run, code: CodeType, entry: AnyFunction) -> None:
+    STAGE.run = None
+    names = _names(run)
+    exec(code, names)
+    arguments = [_argument(run, arg, names) for arg in entry.args.args]
+    function = names[entry.name]
+    STAGE.run = run
+    if isinstance(entry, ast.AsyncFunctionDef):
+        LOOP.run_until_complete(_drive_async(run, function, arguments))
+    else:
+        _drive(run, function, arguments)
+    del function, arguments, names
+    if not run.spoiled:
+        for session in run.sessions:
+            if session.row is not None and session.holding and not session.kept:
+                if session.reopened is not None:
+                    run.harm("LS302", session.reopened)
+                else:
+                    run.harm("LS101" if session.lent else "LS301", session.row)
+    settle(run)
+
+
+def _argument(run: Run, arg: ast.arg, names: dict[str, Any]) -> Any:
+    """What a parameter is given: by its annotation a session, or something the run chooses."""
+    kind = ast.unparse(arg.annotation) if arg.annotation is not None else ""
+    if kind.startswith(("Session", "AsyncSession")):
+        if "None" in kind and run.choices.pick(2, f"{arg.arg} is None"):
+            return None
+        session = AsyncLocal() if kind.startswith("Async") else SessionLocal()
+        run.sessions += sessions_in(session)
+        return session
+    if arg.arg == "items":
+        return calls.Turns(run, "items")
+    return calls.Unknown(run, arg.arg)
+
+
+def _drive(run: Run, function: Callable[..., Any], arguments: Sequence[Any]) -> None:
+    try:
+        result = function(*arguments)
+        if isgenerator(result):
+            calls.serve(run, result)
+        else:
+            _hand_on(result)
+    except (Spoiled, Exception) as error:
+        _end(run, error)
+
+
+async def _drive_async(run: Run, function: Callable[..., Any], arguments: Sequence[Any]) -> None:
+    run.task = asyncio.current_task()
+    try:
+        result = function(*arguments)
+        if iscoroutine(result):
+            _hand_on(await result)
+        elif isasyncgen(result):
+            await calls.serve_async(run, result)
+    except (Spoiled, asyncio.CancelledError, Exception) as error:
+        _end(run, error)
+
+
+def _end(run: Run, error: BaseException) -> None:
+    if isinstance(error, NameError):
+        run.spoil("a name that holds nothing")
+
+
+def _hand_on(result: object) -> None:
+    for session in sessions_in(result):
+        session.kept = True
+
+
+def _names(run: Run) -> dict[str, Any]:
+    """The names that the prelude of a program binds, and those that instrumented code uses."""
+    return {
+        **CLASSES,
+        "LookupError": LookupError,
+        "Session": Watched,
+        "AsyncSession": AsyncWatched,
+        "SessionLocal": SessionLocal,
+        "AsyncLocal": AsyncLocal,
+        "engine": ENGINE,
+        "async_engine": ASYNC,
+        "Item": Item,
+        "select": lambda _: SELECT,
+        "asyncio": asyncio,
+        "closing": contextlib.closing,
+        "aclosing": contextlib.aclosing,
+        "contextmanager": contextlib.contextmanager,
+        "asynccontextmanager": contextlib.asynccontextmanager,
+        "ExitStack": contextlib.ExitStack,
+        "AsyncExitStack": contextlib.AsyncExitStack,
+        "suppress": calls.Suppress,
+        "flag": calls.Flags(run),
+        "print": lambda *_: None,
+        **calls.unknown(run),
+        **calls.hooks(run),
+    }
+
+
+LOOP = asyncio.new_event_loop()
+atexit.register(LOOP.close)

@@ -1,0 +1,117 @@
+"""Makes a program tell the driver what can't be seen from outside: handlers entered, sessions lent, loops turned."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+AnyFunction = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def entries(tree: ast.Module) -> list[AnyFunction]:
+    """The functions that can be called from outside: those whose parameters all are of a kind that can be made."""
+    return [
+        node
+        for node in tree.body
+        if isinstance(node, AnyFunction) and not any(a.arg == "db" and a.annotation is None for a in node.args.args)
+    ]
+
+
+def reachable(tree: ast.Module, entry: AnyFunction) -> list[AnyFunction]:
+    """A function, and those of the program that it calls, directly or not."""
+    functions = {node.name: node for node in tree.body if isinstance(node, AnyFunction)}
+    found = {entry.name: entry}
+    waiting = [entry]
+    while waiting:
+        for node in ast.walk(waiting.pop()):
+            if isinstance(node, ast.Name) and node.id in functions and node.id not in found:
+                found[node.id] = functions[node.id]
+                waiting.append(functions[node.id])
+    return list(found.values())
+
+
+def handled(functions: Sequence[AnyFunction]) -> dict[int, list[str]]:
+    """By row of the first function: the classes that handlers around it name; by 0 all that any handler names."""
+    rows: dict[int, dict[str, None]] = {0: {}}
+    for function in functions:
+        for node in ast.walk(function):
+            names: list[str] = []
+            if isinstance(node, ast.Try):
+                names = [name for handler in node.handlers for name in _names(handler.type)]
+            elif isinstance(node, (ast.With, ast.AsyncWith)):
+                calls = [item.context_expr for item in node.items]
+                names = [
+                    name for call in calls if isinstance(call, ast.Call) for arg in call.args for name in _names(arg)
+                ]
+            else:
+                continue
+            rows[0].update(dict.fromkeys(names))
+            inside = range(node.body[0].lineno, (node.body[-1].end_lineno or 0) + 1)
+            for row in inside if function is functions[0] else ():
+                rows.setdefault(row, {}).update(dict.fromkeys(names))
+    return {row: sorted(names) for row, names in rows.items()}
+
+
+def _names(node: ast.expr | None) -> list[str]:
+    return [name.id for name in ast.walk(node) if isinstance(name, ast.Name)] if node is not None else []
+
+
+def instrument(tree: ast.Module) -> ast.Module:
+    """The functions of a program, made to tell; rows stay what they are. The prelude's names come from the driver."""
+    body = [node for node in tree.body if isinstance(node, AnyFunction)]
+    for node in body:
+        _Teller().visit(node)
+    made = ast.Module(body=list(body), type_ignores=[])
+    return ast.fix_missing_locations(made)
+
+
+class _Teller(ast.NodeTransformer):
+    def __init__(self) -> None:
+        self.handlers: list[int] = []
+        self.around = 0
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        return self.function(node)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
+        return self.function(node)
+
+    def function(self, node: AnyFunction) -> ast.AST:
+        outermost = self.around == 0
+        self.around += 1
+        self.generic_visit(node)
+        self.around -= 1
+        if outermost:
+            node.decorator_list.append(_at(ast.Name("__helper__", ast.Load()), node))
+        return node
+
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.AST:
+        self.handlers.append(node.lineno)
+        self.generic_visit(node)
+        self.handlers.pop()
+        node.body.insert(0, _call("__caught__", node, node.lineno))
+        return node
+
+    def visit_Raise(self, node: ast.Raise) -> ast.AST | list[ast.stmt]:
+        if node.exc is None and self.handlers:
+            return [_call("__reraised__", node, self.handlers[-1]), node]
+        return node
+
+    def visit_Yield(self, node: ast.Yield) -> ast.AST:
+        if node.value is not None:
+            node.value = _at(ast.Call(_at(ast.Name("__lent__", ast.Load()), node), [node.value], []), node)
+        return node
+
+    def visit_While(self, node: ast.While) -> ast.AST:
+        self.generic_visit(node)
+        node.body.insert(0, _call("__turn__", node))
+        return node
+
+
+def _at(made: ast.expr, node: ast.AST) -> ast.expr:
+    return ast.copy_location(made, node)
+
+
+def _call(name: str, node: ast.stmt | ast.ExceptHandler, *rows: int) -> ast.stmt:
+    call = ast.Call(ast.Name(name, ast.Load()), [ast.Constant(row) for row in rows], [])
+    return ast.copy_location(ast.Expr(call), node)

@@ -1,0 +1,397 @@
+"""What a program runs in: real sessions on SQLite whose every use is watched, and calls that may fail.
+
+One engine serves a whole process; each of its pooled connections is an in-memory database of its own, so that sessions
+never wait for each other. What the linter assumes is assumed here: acquiring, `close()`, `rollback()` and log calls do
+not fail; a session that an unknown callee keeps is its keeper's; nobody calls `flush()` with
+nothing to flush, nor `commit()` with nothing to commit on a session of somebody else, or one whose instances are at hand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import sqlite3
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+from greenlet import getcurrent
+from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy.exc import IntegrityError, InvalidRequestError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, SessionTransaction, mapped_column, sessionmaker
+from sqlalchemy.pool import QueuePool
+from sqlalchemy.util import await_only
+
+from .choices import Choices
+
+PROGRAM = "<program>"
+"""The file name of the code of programs."""
+
+
+class Base(DeclarativeBase):
+    """The mapping of the one table."""
+
+
+class Item(Base):
+    """A row."""
+
+    __tablename__ = "item"
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+
+class Mishap(Exception):
+    """What a call raises that no handler of the program names."""
+
+
+class Spoiled(BaseException):
+    """A run that does what the rules under test have no word on: its end is not looked at."""
+
+
+@dataclass(frozen=True, order=True)
+class Harm:
+    """Something that goes wrong in a run: the rule that should say so, and the row where it should."""
+
+    code: str
+    row: int
+
+
+@dataclass
+class Run:
+    """One run of a program: its choices, its sessions and what went wrong."""
+
+    choices: Choices
+    entry: str = ""
+    caught: Mapping[int, Sequence[type[Exception]]] = field(default_factory=dict)
+    """The classes that handlers around a row of the entry name; by 0 all that any handler names."""
+    sessions: list[Watched] = field(default_factory=list)
+    harms: set[Harm] = field(default_factory=set)
+    possible: set[Harm] = field(default_factory=set)
+    """What may be reported and need not be."""
+    spoiled: str = ""
+    task: asyncio.Task[None] | None = None
+    written: list[sqlite3.Connection] = field(default_factory=list)
+
+    def errors(self) -> tuple[list[type[Exception]], int | None]:
+        """What a call may raise where the program stands, so that each handler is both met and missed; and the row."""
+        name, row = next(places(sys._getframe(1)), ("", 0))
+        return [Mishap, *self.caught.get(row if name == self.entry else 0, ())], row
+
+    def database(self) -> tuple[list[type[Exception]], int | None]:
+        """What a statement of the database may raise, as the DBAPI names it."""
+        kinds, row = self.errors()
+        unique = IntegrityError in kinds
+        return [sqlite3.OperationalError, *([sqlite3.IntegrityError] if unique else [])], row
+
+    def spoil(self, why: str) -> Spoiled:
+        self.spoiled = self.spoiled or why
+        return Spoiled(why)
+
+    def harm(self, code: str, row: int) -> None:
+        if not self.spoiled:
+            self.harms.add(Harm(code, row))
+
+
+class _Stage:
+    """Where the current run stands; None while the harness itself uses sessions."""
+
+    run: Run | None = None
+
+
+STAGE = _Stage()
+
+
+def places(frame: FrameType | None) -> Iterator[tuple[str, int]]:
+    """The functions of the program that are running, and their rows, innermost first."""
+    inside = False
+    while True:
+        while frame is not None:
+            if frame.f_code.co_filename == PROGRAM:
+                yield frame.f_code.co_name, frame.f_lineno
+                inside = True
+            elif inside and frame.f_code.co_name == "_perform":
+                return
+            frame = frame.f_back
+        parent = getcurrent().parent
+        if inside or parent is None:
+            return
+        frame = parent.gr_frame
+        inside = True
+
+
+def program_row() -> int | None:
+    """The row of the program that is running."""
+    return next((row for _, row in places(sys._getframe(1))), None)
+
+
+# --- sessions ---------------------------------------------------------------------------------------------------------
+
+
+class WatchedTransaction(SessionTransaction):
+    """A `begin()` or `begin_nested()` block whose quiet end is looked at."""
+
+    def __enter__(self) -> WatchedTransaction:
+        if isinstance(self.session, Watched):
+            self.session.blocks.append(self)
+        return super().__enter__()
+
+    def __exit__(self, type_: Any, value: Any, traceback: Any) -> None:
+        session = self.session
+        if isinstance(session, Watched):
+            session.blocks.remove(self)
+        if type_ is None and isinstance(session, Watched) and not session.is_active and STAGE.run is not None:
+            session.lost_rows(self.nested)
+        super().__exit__(type_, value, traceback)
+
+
+class Watched(Session):
+    """A session that knows who acquired it, whether it holds a connection, and whether it is poisoned."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        run = STAGE.run
+        self.owner: Any
+        self.row: Any
+        place: tuple[Any, Any] = (None, None)
+        self.owner, self.row = next(places(sys._getframe(1)), place) if run is not None else place
+        """The function and row of the program that acquired it; None for a session that the program was given."""
+        self.holding = 0
+        self.kept = False
+        self.lent = False
+        self.over = self.shut = False
+        """It was closed; and has not begun again since."""
+        self.given = False
+        """An instance was added that may have been changed since."""
+        self.reopened: int | None = None
+        """The row that first used it after its close."""
+        self.unsaved = False
+        self.swallowed: int | None = None
+        """The handler that took the failure which made the transaction inactive."""
+        self.taken_again: set[int] = set()
+        """Handlers that went on with the session after that."""
+        self.blocks: list[WatchedTransaction] = []
+        self.depth = 0
+        if run is not None:
+            run.sessions.append(self)
+
+    def guard(self, method: Callable[..., Any], args: Any, options: Any) -> Any:
+        """Run one of the session's own methods, and note when the poisoned transaction stops it."""
+        run = STAGE.run
+        if run is None or self.depth:
+            return method(*args, **options)
+        if self.is_active:
+            self.forget()
+        self.depth += 1
+        try:
+            return method(*args, **options)
+        except InvalidRequestError as error:
+            if self.is_active:
+                raise run.spoil(str(error)) from error
+            self.refused(run, "LS401")
+            raise
+        finally:
+            self.depth -= 1
+
+    def lost_rows(self, nested: bool) -> None:
+        run = STAGE.run
+        if run is not None:
+            self.refused(run, "savepoint" if nested else "LS401")
+
+    def refused(self, run: Run, code: str) -> None:
+        """What was swallowed comes to light: the first handler is to blame, and the later ones may be."""
+        if self.swallowed is not None:
+            run.harm(code, self.swallowed)
+            run.possible.update(Harm(code, row) for row in self.taken_again)
+
+    def forget(self) -> None:
+        """Nothing is wrong with the transaction any more."""
+        self.swallowed = None
+        self.taken_again.clear()
+
+    def execute(self, statement: Any, *args: Any, **options: Any) -> Any:
+        if statement is SELECT:
+            return self.guard(self.select, (), {})
+        return self.guard(super().execute, (statement, *args), options)
+
+    def scalars(self, statement: Any, *args: Any, **options: Any) -> Any:
+        return self.guard(self.select, (), {}).scalars()
+
+    def select(self) -> Any:
+        """What a program selects: flush what is new, then a statement; the ORM's own SELECT takes twice the time."""
+        if self.new:
+            super().flush()
+        result = super().execute(_ONE)
+        result.close()
+        return result
+
+    def get(self, *args: Any, **options: Any) -> Any:
+        return self.guard(super().get, args, options)
+
+    def refresh(self, instance: object, *args: Any, **options: Any) -> None:
+        """A refresh of some instance: a statement, with no flush before it."""
+        self.guard(lambda: self.connection().execute(_ONE), (), {})
+
+    def add(self, instance: object, *args: Any, **options: Any) -> None:
+        """Whatever the program adds is a new row."""
+        if STAGE.run is not None:
+            self.unsaved = self.given = True
+        self.guard(super().add, (Item(),), {})
+
+    def flush(self, *args: Any, **options: Any) -> None:
+        if not self.depth and STAGE.run is not None and not self.new and not self.shut:
+            super().add(Item())
+        self.guard(super().flush, args, options)
+
+    def commit(self) -> None:
+        if not self.depth and STAGE.run is not None and not self.new and self.may_have_changes():
+            super().add(Item())
+        self.alone()
+        self.guard(super().commit, (), {})
+        self.unsaved = False
+
+    def may_have_changes(self) -> bool:
+        return not self.shut and (self.row is None or self.given)
+
+    def alone(self) -> None:
+        """Ending the transaction of a `begin()` or `begin_nested()` block inside it is another rule's affair."""
+        run = STAGE.run
+        if run is not None and not self.depth and self.blocks:
+            raise run.spoil("ends the transaction of a block inside it")
+
+    def begin(self, nested: bool = False) -> SessionTransaction:
+        transaction: SessionTransaction = self.guard(super().begin, (nested,), {})
+        transaction.__class__ = WatchedTransaction
+        return transaction
+
+    def begin_nested(self) -> SessionTransaction:
+        transaction: SessionTransaction = self.guard(super().begin_nested, (), {})
+        transaction.__class__ = WatchedTransaction
+        return transaction
+
+    def rollback(self) -> None:
+        self.unsaved = False
+        self.forget()
+        super().rollback()
+
+    def close(self) -> None:
+        run = STAGE.run
+        self.alone()
+        if run is not None and self.unsaved and self.row is not None:
+            run.harm("LS402", self.row)
+        self.unsaved = False
+        self.over, self.shut, self.reopened = True, True, None
+        self.forget()
+        super().close()
+
+
+class AsyncWatched(AsyncSession):
+    """The same under asyncio."""
+
+    sync_session_class = Watched
+
+
+_ONE = text("select 1")
+SELECT = object()
+"""The statement that programs execute."""
+
+
+def session_of(value: object) -> Watched | None:
+    inner = value.sync_session if isinstance(value, AsyncSession) else value
+    return inner if isinstance(inner, Watched) else None
+
+
+def sessions_in(value: object) -> Iterable[Watched]:
+    """The sessions that a value is or holds."""
+    for part in value if isinstance(value, (tuple, list)) else (value,):
+        session = session_of(part)
+        if session is not None:
+            yield session
+
+
+# --- the engine -------------------------------------------------------------------------------------------------------
+
+
+def _engine() -> Any:
+    engine = create_engine(
+        "sqlite://", poolclass=QueuePool, pool_size=40, pool_timeout=0, connect_args={"check_same_thread": False}
+    )
+    event.listen(
+        engine, "connect", lambda connection, _: connection.execute("create table item (id integer primary key)")
+    )
+    event.listen(engine, "do_execute", _do_execute)
+    event.listen(engine.pool, "checkin", _checkin)
+    engine.dialect.do_commit = _do_commit  # type: ignore[method-assign, assignment]
+    return engine
+
+
+def _do_execute(cursor: Any, statement: str, parameters: Any, context: Any) -> None:
+    if not statement.startswith("ROLLBACK"):
+        may_fail(statement.split(None, 1)[0].lower())
+
+
+def _do_commit(connection: Any) -> None:
+    may_fail("commit")
+    connection.commit()
+    if STAGE.run is not None:
+        STAGE.run.written.append(connection.driver_connection)
+
+
+def may_fail(what: str) -> None:
+    """A statement of the database: it may fail, and under asyncio be cancelled."""
+    run = STAGE.run
+    if run is None or run.spoiled:
+        return
+    kinds, row = run.database()
+    index = run.choices.fail(len(kinds) + (run.task is not None), f"{what} fails at row {row}")
+    if index > len(kinds):
+        assert run.task is not None
+        run.task.cancel()
+        await_only(asyncio.sleep(0))
+    elif index:
+        raise kinds[index - 1](f"{what} fails")
+
+
+def _after_begin(session: Session, transaction: object, connection: Connection) -> None:
+    record = connection.connection.record_info
+    if isinstance(session, Watched) and record is not None and record.get("holder") is not session:
+        record["holder"] = session
+        session.holding += 1
+        session.shut = False
+        if STAGE.run is None:
+            session.over = False  # whoever it is lent to has begun it
+        elif session.over and session.reopened is None:
+            session.reopened = next((row for name, row in places(sys._getframe(1)) if name == session.owner), None)
+
+
+def _checkin(connection: object, record: Any) -> None:
+    session = record.record_info.pop("holder", None)
+    if session is not None:
+        session.holding -= 1
+
+
+ENGINE = _engine()
+_INNER = _engine()
+_INNER.dialect.is_async = True  # nothing in it waits, save where `may_fail` does
+ASYNC = AsyncEngine(_INNER)
+event.listen(Watched, "after_begin", _after_begin)
+atexit.register(ENGINE.dispose)
+atexit.register(_INNER.dispose)
+
+SessionLocal = sessionmaker(ENGINE, class_=Watched)
+AsyncLocal = async_sessionmaker(ASYNC, class_=AsyncWatched)
+
+
+def settle(run: Run) -> None:
+    """Give everything back, so that the next run starts clean."""
+    STAGE.run = None
+    for session in run.sessions:
+        if session.holding or session.in_transaction():
+            session.expunge_all()
+            session.close()
+    for connection in {id(c): c for c in run.written}.values():
+        with suppress(sqlite3.ProgrammingError):  # cancellation has closed it
+            connection.execute("delete from item")
+            connection.commit()
