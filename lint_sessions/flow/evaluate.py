@@ -27,6 +27,7 @@ from lint_sessions.flow.state import (
     Session,
     Site,
     State,
+    Suspended,
     Truth,
     Value,
     escape,
@@ -81,11 +82,7 @@ class Evaluator(ABC):
         self.throw(state, Raised(cause, node=node))
 
     def throw(self, state: State, raised: Raised) -> None:
-        """Record that an exception leaves `state`; what a handler took that fails itself is not swallowed by it."""
-        handling = {key for key, _ in state.waiting}
-        for site, session in state.sessions:
-            if session.swallowed is not None and id(session.swallowed) in handling:
-                state = state.update(site, swallowed=None)
+        """Record that an exception leaves `state`."""
         self.failures.append(state.raise_(raised))
 
     def infer(self, node: cst.BaseExpression) -> Type | None:
@@ -133,7 +130,7 @@ class Evaluator(ABC):
         session = state.session(site)
         if session is None:
             return state
-        if session.failed is not None and session.swallowed is not None:
+        if session.failed is not None and session.swallowed is not None and not _still_raising(state, session):
             self.poisoned.append(Poisoned(site, session.swallowed, session.failed, node, state))
             self.fail(state.update(site, swallowed=None), node, Cause.DATABASE)
             state = state.update(site, failed=None, swallowed=None)
@@ -429,6 +426,12 @@ class Evaluator(ABC):
 
     def never_returns(self, kind: Type | None) -> bool:
         return isinstance(kind, External) and kind.name in NEVER_RETURN
+
+
+def _still_raising(state: State, session: Session) -> bool:
+    """Whether the handler that took a session's failure has failed itself, and a finally runs on the way out of it."""
+    handled = any(key == id(session.swallowed) for key, _ in state.waiting)
+    return handled and any(isinstance(what, Suspended) for _, what in state.waiting)
 
 
 def _constant_index(node: cst.Subscript) -> int | None:

@@ -31,6 +31,7 @@ from lint_sessions.flow.state import (
     Session,
     Site,
     State,
+    Suspended,
     Trail,
     Truth,
     Value,
@@ -243,10 +244,10 @@ class _Exploration:
             case Action.HANDLED, _:
                 return [state.unwait(node)], []
             case Action.SUSPEND, _:
-                return [state.settle().wait(node, state.raised)], []
+                return [state.settle().wait(node, Suspended(state.raised))], []
             case Action.RESUME, _:
                 waited = state.waits(node)
-                raised = waited if isinstance(waited, Raised) else state.raised
+                raised = waited.raised if isinstance(waited, Suspended) else state.raised
                 run.failures.append(state.unwait(node).raise_(raised or Raised(Cause.ERROR, node=node)))
                 return [], []
             case Action.MATCH, cst.MatchCase():
@@ -367,6 +368,9 @@ class _Exploration:
         raised = replace(waited, node=node) if isinstance(waited, Raised) else Raised(Cause.ERROR, node=node)
         if isinstance(node, cst.Assert):
             raised = Raised(Cause.ERROR, "AssertionError", node)
+        for site, session in state.sessions:
+            if session.swallowed is handler:
+                state = state.update(site, swallowed=None)
         run.throw(state, raised)
 
 

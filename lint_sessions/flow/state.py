@@ -209,6 +209,13 @@ class Raised:
     """What raises."""
 
 
+@dataclass(frozen=True)
+class Suspended:
+    """An exception that waits while a finally body runs."""
+
+    raised: Raised | None
+
+
 # --- the trail --------------------------------------------------------------------------------------------------------
 
 

@@ -47,7 +47,7 @@ class Writer:
     def new(self) -> str:
         """A call that acquires."""
         if self.is_async:
-            options = ["AsyncLocal()"] * 6 + ["AsyncSession(async_engine)", "await make()"]
+            options = ["AsyncLocal()"] * 6 + ["AsyncSession(async_engine)", "await make()", "await make_used()"]
         else:
             options = ["SessionLocal()"] * 6 + ["Session(engine)", "make()"]
         return self.rng.choice(options)

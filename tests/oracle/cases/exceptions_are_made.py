@@ -1,0 +1,21 @@
+# Making an exception does not fail with another one.
+# Expected: nothing.
+# mypy: ignore-errors
+# ruff: noqa: F401, I001
+from contextlib import ExitStack, closing, contextmanager, suppress
+from sqlalchemy import create_engine, select
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.orm import Session, sessionmaker
+from elsewhere import Item, choose, flag, keep, work
+
+engine = create_engine("sqlite://")
+SessionLocal = sessionmaker(engine)
+
+
+def f():
+    db = SessionLocal()
+    try:
+        raise KeyError("x")
+    except (ValueError, IntegrityError):
+        pass
+    db.get(Item, 1)

@@ -1,0 +1,24 @@
+# pending
+# A handler that fails with something else has swallowed the failed commit all the same.
+# Expected: LS401.
+# mypy: ignore-errors
+# ruff: noqa: F401, I001
+from contextlib import ExitStack, closing, contextmanager, suppress
+from sqlalchemy import create_engine, select
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.orm import Session, sessionmaker
+from elsewhere import Item, choose, flag, keep, work
+
+engine = create_engine("sqlite://")
+SessionLocal = sessionmaker(engine)
+
+
+def f(db: Session, item):
+    try:
+        try:
+            db.commit()
+        except IntegrityError:  # LS401
+            work(2)
+            raise
+    finally:
+        db.execute(select(Item))

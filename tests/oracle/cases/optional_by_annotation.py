@@ -1,0 +1,19 @@
+# pending
+# A parameter that may be None by its annotation, with no default.
+# Expected: LS301.
+# mypy: ignore-errors
+# ruff: noqa: F401, I001
+from contextlib import ExitStack, closing, contextmanager, suppress
+from sqlalchemy import create_engine, select
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.orm import Session, sessionmaker
+from elsewhere import Item, choose, flag, keep, work
+
+engine = create_engine("sqlite://")
+SessionLocal = sessionmaker(engine)
+
+
+def f(db: Session | None):
+    own = db is None
+    db = SessionLocal() if own else db  # LS301
+    db.execute(select(Item))

@@ -1,0 +1,26 @@
+# pending
+# The same for a session that was closed before.
+# Expected: LS302.
+# mypy: ignore-errors
+# ruff: noqa: F401, I001
+from contextlib import ExitStack, closing, contextmanager, suppress
+from sqlalchemy import create_engine, select
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.orm import Session, sessionmaker
+from elsewhere import Item, choose, flag, keep, work
+
+engine = create_engine("sqlite://")
+SessionLocal = sessionmaker(engine)
+
+
+def f(item):
+    db = SessionLocal()
+    db.close()
+    try:
+        db.add(item)
+        db.flush()  # LS302
+        return db
+    except Exception:
+        db.rollback()
+    finally:
+        choose(2)
