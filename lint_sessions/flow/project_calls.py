@@ -16,6 +16,7 @@ from lint_sessions.flow.state import (
     Holder,
     Items,
     Pending,
+    Phase,
     Session,
     Site,
     State,
@@ -113,6 +114,8 @@ def returned(
     """What the call gives."""
     if summary.gives_new is not None:
         after, site = run.acquire(after, node, summary.gives_new)
+        if summary.gives_used:
+            after = after.update(site, phase=Phase.ACTIVE, used=True)
         return after, Held(site)
     if summary.gives_back in with_sessions:
         return after, with_sessions[summary.gives_back]

@@ -111,6 +111,8 @@ class Summary:
     """What happens to the sessions passed as parameters, by parameter."""
     own_effects: tuple[tuple[str, Effect], ...] = ()
     """Of a method: what happens to the sessions its object keeps, by attribute path (`.session`)."""
+    gives_used: bool = False
+    """On some way, what it returns is a new session that holds a connection already."""
     gives_new: Flavor | None = None
     """It returns a session that the caller owes to close."""
     gives_back: str | None = None
@@ -199,12 +201,13 @@ class SummaryTable:
         return Summary(
             effects,
             _own_effects(runs, function.scope),
-            new,
-            back,
-            derived,
-            none,
-            _raises(runs),
-            bool(runs.returned),
+            gives_used=_gives_used(runs),
+            gives_new=new,
+            gives_back=back,
+            gives_derived=derived,
+            gives_none=none,
+            raises=_raises(runs),
+            returns=bool(runs.returned),
         )
 
     def _may_give_session(self, function: FunctionType) -> bool:
@@ -323,6 +326,11 @@ def _effect(key: str, runs: Lifecycle, scope: Scope) -> Effect:
         and any(s.first is False for s in every),
         closes_on_error=bool(failed) and all(s.phase is Phase.CLOSED for s in failed),
     )
+
+
+def _gives_used(runs: Lifecycle) -> bool:
+    sessions = (state.session(value.site) for state, value in runs.returned if isinstance(value, Held))
+    return any(session is not None and session.phase is Phase.ACTIVE for session in sessions)
 
 
 def _returned(runs: Lifecycle) -> tuple[Flavor | None, str | None, bool, bool]:

@@ -49,7 +49,7 @@ class Writer:
         if self.is_async:
             options = ["AsyncLocal()"] * 6 + ["AsyncSession(async_engine)", "await make()", "await make_used()"]
         else:
-            options = ["SessionLocal()"] * 6 + ["Session(engine)", "make()"]
+            options = ["SessionLocal()"] * 6 + ["Session(engine)", "make()", "make_used()"]
         return self.rng.choice(options)
 
     def condition(self) -> str:

@@ -1,4 +1,3 @@
-# pending
 # A helper that returns a session it has used hands over an open connection.
 # Expected: LS301.
 # mypy: ignore-errors
