@@ -137,14 +137,12 @@ class SummaryTable:
         self._summaries: dict[tuple[int, frozenset[str]], Summary] = {}
         self._busy: list[tuple[int, frozenset[str]]] = []
         self._closers: dict[tuple[Type | None, tuple[str, ...]], bool] = {}
-        self._scopes: list[Scope] = []
         self.given_up: list[Scope] = []
         """Functions with more states than the analysis follows; nothing is reported for them."""
 
     def lifecycle(self, scope: Scope) -> Lifecycle:
         """The runs of a function whose parameters are what their types say."""
         if id(scope) not in self._lifecycles:
-            self._scopes.append(scope)
             runs = self._lifecycles[id(scope)] = follow(self.types, self, scope)
             if runs.gave_up:
                 self.given_up.append(scope)
@@ -178,7 +176,6 @@ class SummaryTable:
             return self._summaries[key]
         if key in self._busy or len(self._busy) >= MAX_DEPTH:
             return Summary(tuple((name, Effect()) for name in given))
-        self._scopes.append(function.scope)
         self._busy.append(key)
         try:
             summary = self._summarize(function, given)
