@@ -28,7 +28,7 @@ def paths(body: str, *, turns: int = 1) -> set[str]:
             return
         visits = {**visits, id(block): visits.get(id(block), 0) + 1}
         for step in block.steps:
-            if step.action in (Action.RAISE, Action.RESUME):
+            if step.action in (Action.RAISE, Action.RESUME, Action.HANDLER_FAILED):
                 assert block.error is not None
                 follow(block.error, trail, visits)
                 return

@@ -100,7 +100,7 @@ def _no_exit(patch: pytest.MonkeyPatch) -> None:
 
 def _no_handlers(patch: pytest.MonkeyPatch) -> None:
     """Handlers take whatever comes."""
-    patch.setattr(Evaluator, "takes", lambda *_: True)
+    patch.setattr(Evaluator, "dispatch", lambda _, __, state: ([state], []))
 
 
 @pytest.mark.parametrize("mutate", [_no_failures, _no_finally, _no_exit, _no_handlers])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import libcst as cst
 
 from lint_sessions.flow.evaluate import Evaluator, Outcome
+from lint_sessions.flow.managers import stacked
 from lint_sessions.flow.operations import (
     BUILDERS,
     CLOSING,
@@ -31,10 +32,12 @@ from lint_sessions.flow.state import (
     Phase,
     Raised,
     Site,
+    Stack,
     State,
     Value,
     closed,
     escape,
+    rolled_back,
     sites_in,
 )
 from lint_sessions.project.known import SCOPED_CLASSES, SESSION_CLASSES
@@ -79,6 +82,8 @@ def apply(run: Evaluator, node: cst.Call, callee: Value, args: Arguments, state:
             return derived(run, node, base, name, args, state)
         case Bound(base=Manager() as manager, name=name):
             return transaction(run, node, manager, name, state)
+        case Bound(base=Stack() as stack, name=name):
+            return stacked(run, node, stack, name, args, state)
         case Bound(base=Holder() as holder, name=name):
             return held_by(run, node, holder, name, args, state)
         case Held(site=site) if site.flavor.is_scoped:
@@ -98,7 +103,10 @@ def operation(run: Evaluator, node: cst.Call, site: Site, name: str, args: Argum
         savepoint = name == "begin_nested"
         session = state.session(site)
         if savepoint:
-            state = flushed(run, state, site, node)
+            begun = flushed(run, state, site, node)
+            if begun is None:
+                return []
+            state = begun
         elif session is not None and session.phase is Phase.ACTIVE:
             run.fail(state, node, Cause.DATABASE)  # a transaction has begun already
         return [
@@ -128,15 +136,30 @@ def operation(run: Evaluator, node: cst.Call, site: Site, name: str, args: Argum
     return perform(run, node, site, name, state)
 
 
-def flushed(run: Evaluator, state: State, site: Site, node: cst.CSTNode) -> State:
+def flushed(run: Evaluator, state: State, site: Site, node: cst.CSTNode) -> State | None:
     """A savepoint begins or ends: what is pending is flushed; the SAVEPOINT itself waits for the first statement."""
     session = state.session(site)
     if session is None or not session.pending:
-        return run.need(state, site, node)
-    state = run.activate(state, site, node)
-    state = state.update(site, pending=False)
-    run.fail(state.update(site, failed=node, swallowed=None), node, Cause.DATABASE)
-    return state
+        return state if run.is_sound(state, site, node) else None
+    return execute(run, state, site, node, poisons=True)
+
+
+def execute(run: Evaluator, state: State, site: Site, node: cst.CSTNode, *, poisons: bool) -> State | None:
+    """A statement runs, with a flush before it where something is pending; None where the session refuses it.
+
+    A failing flush or commit poisons the transaction. A statement whose task is cancelled takes its connection with it.
+    """
+    running = run.activate(state, site, node)
+    if running is None:
+        return None
+    failing = running
+    if poisons:
+        running = running.update(site, pending=False)
+        failing = running.update(site, failed=node, swallowed=None)
+    run.fail(failing, node, Cause.DATABASE)
+    if site.flavor.is_async:
+        run.cancel(failing.update(site, phase=Phase.ENDED), node)
+    return running
 
 
 def _result(site: Site, name: str) -> Value:
@@ -151,32 +174,19 @@ def perform(run: Evaluator, node: cst.CSTNode, site: Site, name: str, state: Sta
     session = state.session(site)
     if session is None:
         return [(state, None)]
-    first = False if session.first is None else session.first
     if name in CLOSING:
-        return [(closed(state.update(site, first=first), site, node), None)]
+        return [(closed(state, site, node), None)]
     if name == "rollback":
-        ended = Phase.ENDED if session.phase is not Phase.CLOSED else Phase.CLOSED
-        return [(state.update(site, phase=ended, failed=None, swallowed=None, pending=False, first=first), None)]
+        return [(rolled_back(state, site), None)]
     if name in FLUSHING and not session.pending and _has_nothing_to_store(state, site, name):
         return [(state, None)]
-    if name == "commit":
-        state = run.activate(state, site, node)
-        run.fail(state.update(site, failed=node, swallowed=None), node, Cause.DATABASE)
-        return [
-            (
-                state.update(site, phase=Phase.ENDED, pending=False, failed=None, swallowed=None).note(
-                    node, "committed"
-                ),
-                None,
-            )
-        ]
     poisons = name in FLUSHING or (session.pending and name != "refresh")
-    state = run.activate(state, site, node)
-    failing = state.update(site, failed=node, swallowed=None, pending=False) if poisons else state
-    run.fail(failing, node, Cause.DATABASE)
-    if poisons:
-        state = state.update(site, pending=False)
-    return [(state, _result(site, name))]
+    after = execute(run, state, site, node, poisons=poisons)
+    if after is None:
+        return []
+    if name == "commit":
+        return [(after.update(site, phase=Phase.ENDED).note(node, "committed"), None)]
+    return [(after, _result(site, name))]
 
 
 def _has_nothing_to_store(state: State, site: Site, name: str) -> bool:
@@ -194,8 +204,7 @@ def transaction(run: Evaluator, node: cst.Call, manager: Manager, name: str, sta
     """A method of the transaction or savepoint that `begin` or `begin_nested` gave."""
     site = manager.site
     if name in ("rollback", "close"):
-        phase = Phase.ACTIVE if manager.savepoint else Phase.ENDED
-        return [(state.update(site, phase=phase, failed=None, swallowed=None, pending=False), None)]
+        return [(rolled_back(state, site, to_savepoint=manager.savepoint), None)]
     if name == "commit":
         run.fail(state.update(site, failed=node, swallowed=None), node, Cause.DATABASE)
         return [(state if manager.savepoint else state.update(site, phase=Phase.ENDED, pending=False), None)]
@@ -209,10 +218,10 @@ def derived(run: Evaluator, node: cst.Call, base: Derived, name: str, args: Argu
         if name in BUILDERS:
             return [(state, base)]
         session = state.session(site)
-        poisons = session is not None and session.pending
-        state = run.activate(state, site, node)
-        run.fail(state.update(site, failed=node, swallowed=None) if poisons else state, node, Cause.DATABASE)
-        return [(state, Derived(site, Form.RESULT if name in PLURAL else Form.INSTANCE, nullable=name in NULLABLE))]
+        after = execute(run, state, site, node, poisons=session is not None and session.pending)
+        if after is None:
+            return []
+        return [(after, Derived(site, Form.RESULT if name in PLURAL else Form.INSTANCE, nullable=name in NULLABLE))]
     state = escape(state, (s for _, value in args for s in sites_in(value)))
     if base.form is Form.RESULT:
         return [(state, Derived(site, Form.RESULT if name in PLURAL else Form.INSTANCE, nullable=name in NULLABLE))]
@@ -237,7 +246,10 @@ def held_by(run: Evaluator, node: cst.Call, holder: Holder, name: str, args: Arg
     for _, value in args:
         state = escape(state, sites_in(value))
     for site in holder.sites:
-        state = run.activate(state, site, node)
+        used = run.activate(state, site, node)
+        if used is None:
+            return []
+        state = used
     run.fail(state, node, Cause.ERROR)
     return [(state, None)]
 
@@ -259,7 +271,10 @@ def closure(run: Evaluator, node: cst.Call, sites: tuple[Site, ...], args: Argum
         and part.value.value in names
     }
     for site in sites:
-        state = closed(state, site, node) if site in ended else run.activate(state, site, node)
+        after = closed(state, site, node) if site in ended else run.activate(state, site, node)
+        if after is None:
+            return []
+        state = after
     run.fail(state, node, Cause.ERROR)
     return [(state, None)]
 
@@ -317,6 +332,8 @@ def external(run: Evaluator, node: cst.Call, kind: External, args: Arguments, st
             if session.owned:
                 state = closed(state, site, node)
         return [(state, None)]
+    if name in ("contextlib.ExitStack", "contextlib.AsyncExitStack"):
+        return [(state, Stack(id(node)))]
     if name in ("contextlib.closing", "contextlib.aclosing") and isinstance(first, Held):
         return [(state, Manager(first.site, first, closes=True))]
     if kind.last in ("shield", "wait_for", "run", "run_until_complete", "gather", "ensure_future", "create_task"):
@@ -324,8 +341,8 @@ def external(run: Evaluator, node: cst.Call, kind: External, args: Arguments, st
     if kind.last in ("to_thread", "run_in_threadpool", "run_sync") and args:
         return elsewhere(run, node, args, state)
     if name in CONSUMERS and isinstance(first, Derived):
-        state, value = run.item(first, state, node)
-        return [(state, value if name in ("next", "max", "min") else Derived(first.site, Form.RESULT))]
+        one = name in ("next", "max", "min")
+        return [(s, v if one else Derived(first.site, Form.RESULT)) for s, v in run.item(first, state, node)]
     if name in QUIET_CALLS:
         return [(state, None)]
     if name in ("getattr",) and isinstance(first, (Held, Derived)):
@@ -378,7 +395,7 @@ def unknown(run: Evaluator, node: cst.Call, args: Arguments, state: State) -> li
     for arg, value in args:
         match value:
             case Derived(site=site, form=Form.QUERY):
-                state = run.activate(state, site, arg)
+                state = run.activate(state, site, arg) or state
             case Pending():
                 state = next(iter(run.settle(value, state)), (state, None))[0]
     sites = [s for _, value in args for s in sites_in(value)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import libcst as cst
 
 from lint_sessions.flow.conditions import decide, refine, truth_of
-from lint_sessions.flow.operations import NEVER_RETURN, catches
+from lint_sessions.flow.operations import KEEPERS, NEVER_RETURN, PENDING_ROLLBACK, catches
 from lint_sessions.flow.state import (
     Bound,
     Cause,
@@ -26,8 +26,8 @@ from lint_sessions.flow.state import (
     Raised,
     Session,
     Site,
+    Stack,
     State,
-    Suspended,
     Truth,
     Value,
     escape,
@@ -35,7 +35,7 @@ from lint_sessions.flow.state import (
     sites_in,
 )
 from lint_sessions.project.names import children, dotted, walk
-from lint_sessions.project.scopes import Scope
+from lint_sessions.project.scopes import Scope, last_name
 from lint_sessions.project.sessions import Types
 from lint_sessions.project.types import (
     ClassType,
@@ -48,7 +48,7 @@ from lint_sessions.project.types import (
 )
 
 if TYPE_CHECKING:
-    from lint_sessions.flow.summaries import Summary
+    from lint_sessions.flow.summary import Given, Summary
 
 Outcome = tuple[State, Value]
 
@@ -56,7 +56,9 @@ Outcome = tuple[State, Value]
 class Summaries(Protocol):
     """What a call of a project function does, as `flow.summaries` finds it."""
 
-    def of(self, function: FunctionType, given: frozenset[str]) -> Summary: ...
+    def of(self, function: FunctionType, given: tuple[Given, ...]) -> Summary: ...
+
+    def tested(self, scope: Scope) -> frozenset[str]: ...
 
     def closes(self, kind: Type | None, names: Sequence[str]) -> bool: ...
 
@@ -72,6 +74,10 @@ class Evaluator(ABC):
         self.scope = scope
         self.is_fixture = is_fixture
         self.releases_scoped = releases_scoped
+        self.in_summary = False
+        """Whether a caller asks, who may hold sessions of which nothing is known here."""
+        self.is_guarded = False
+        """Whether some handler, `finally` or `with` block stands around the current statement."""
         self.failures: list[State] = []
         self.poisoned: list[Poisoned] = []
 
@@ -82,8 +88,8 @@ class Evaluator(ABC):
         self.throw(state, Raised(cause, node=node))
 
     def throw(self, state: State, raised: Raised) -> None:
-        """Record that an exception leaves `state`."""
-        self.failures.append(state.raise_(raised))
+        """Record that an exception leaves `state`; what a return statement was about to return is forgotten."""
+        self.failures.append(state.bind("return", None).raise_(raised))
 
     def infer(self, node: cst.BaseExpression) -> Type | None:
         return self.types.infer(node, self.scope)
@@ -97,9 +103,9 @@ class Evaluator(ABC):
             ]
         return outcomes
 
-    def acquire(self, state: State, node: cst.CSTNode, flavor: Flavor) -> tuple[State, Site]:
-        """A new session that this function owes to close, made by the call `node`."""
-        site = Site(f"{id(node)}", node=node, flavor=flavor)
+    def acquire(self, state: State, node: cst.CSTNode, flavor: Flavor, number: int = 0) -> tuple[State, Site]:
+        """A new session that this function owes to close, made by the call `node`, which may make several."""
+        site = Site(f"{id(node)}.{number}" if number else f"{id(node)}", node=node, flavor=flavor)
         older = replace(site, turn=1)
         if state.session(site) is not None:
             state = state.rename(site, older)
@@ -115,26 +121,25 @@ class Evaluator(ABC):
             state = state.put(site, Session(owned=False))
         return state, Held(site)
 
-    def activate(self, state: State, site: Site, node: cst.CSTNode) -> State:
-        """The session runs a statement: a connection is checked out."""
+    def activate(self, state: State, site: Site, node: cst.CSTNode) -> State | None:
+        """The session runs a statement, for which a connection is checked out; None where it refuses to."""
+        if not self.is_sound(state, site, node):
+            return None
         session = state.session(site)
-        if session is None:
-            return state
-        state = reopen(self.need(state, site, node), site, node)
-        if session.phase is not Phase.ACTIVE:
+        state = reopen(state, site, node)
+        if session is not None and session.phase is not Phase.ACTIVE:
             state = state.update(site, phase=Phase.ACTIVE, used=True).note(node, "used", site)
         return state
 
-    def need(self, state: State, site: Site, node: cst.CSTNode) -> State:
-        """The session is asked for something that a poisoned transaction refuses."""
+    def is_sound(self, state: State, site: Site, node: cst.CSTNode) -> bool:
+        """Whether the transaction takes what it is asked for; a poisoned one raises."""
         session = state.session(site)
-        if session is None:
-            return state
-        if session.failed is not None and session.swallowed is not None and not _still_raising(state, session):
+        if session is None or session.failed is None:
+            return True
+        if session.swallowed is not None:
             self.poisoned.append(Poisoned(site, session.swallowed, session.failed, node, state))
-            self.fail(state.update(site, swallowed=None), node, Cause.DATABASE)
-            state = state.update(site, failed=None, swallowed=None)
-        return state.update(site, first=True) if session.first is None else state
+        self.throw(state, Raised(Cause.DATABASE, PENDING_ROLLBACK, node))
+        return False
 
     # --- calls: in `calls.Run` -------------------------------------------------------------------------------------
 
@@ -216,6 +221,9 @@ class Evaluator(ABC):
         found = self.scope.lookup(name) if isinstance(node, cst.Name) else None
         if found is not None and found[0] is self.scope:
             return state, None
+        known = next((site for site, _ in state.sessions if site.key == name), None)
+        if known is not None:
+            return state, Held(known)
         kind = self.infer(node)
         if isinstance(kind, SessionType):
             at_import = found is not None and found[0].is_module
@@ -236,14 +244,19 @@ class Evaluator(ABC):
                     self.fail(state, node, Cause.LOOKUP)
                 session = state.session(site)
                 if session is not None and session.phase is Phase.ENDED and site.flavor.expires:
-                    state = self.activate(state, site, node)
+                    running = self.activate(state, site, node)
+                    if running is None:
+                        return []
+                    state = running
                     self.fail(state, node, Cause.DATABASE)
                 return [(state, Bound(replace(base, nullable=False), attr))]
             case Derived():
                 return [(state, Bound(base, attr))]
-            case Manager():
+            case Manager() | Stack():
                 return [(state, Bound(base, attr))]
             case Holder(sites=sites, kind=kind):
+                if attr in dict(base.attributes):
+                    return [(state, Held(dict(base.attributes)[attr]))]
                 if kind is not None and isinstance(self.types.attribute(kind, attr), SessionType) and len(sites) == 1:
                     return [(state, Held(sites[0]))]
                 return [(state, Bound(base, attr))]
@@ -255,21 +268,32 @@ class Evaluator(ABC):
     def await_(self, node: cst.Await, state: State) -> list[Outcome]:
         ends: list[Outcome] = []
         for before, value in self.eval(node.expression, state):
-            # Cancelled in a statement of its own, a session gives the connection up (it is invalidated); and what may
-            # be cancelled in a function of the project, its summary says.
+            # A statement of a session says itself what its cancellation does, and a function of the project in its
+            # summary; entering a session waits for nothing.
             if not isinstance(value, Pending) and not self.is_followed(node.expression):
                 self.cancel(before, node)
             ends += self.settle(value, before)
         return ends
 
     def is_followed(self, node: cst.BaseExpression) -> bool:
-        """Whether an expression calls a function of the project."""
-        return isinstance(node, cst.Call) and isinstance(self.infer(node.func), FunctionType)
+        """Whether an expression calls a function of the project, or a session is entered in it."""
+        if not isinstance(node, cst.Call):
+            return False
+        return last_name(node.func) in KEEPERS or isinstance(self.infer(node.func), FunctionType)
 
     def cancel(self, state: State, node: cst.CSTNode) -> None:
-        """The task may be cancelled here; only worth a path where something would be lost."""
-        if any(s.owned and s.phase is Phase.ACTIVE for _, s in state.sessions):
+        """The task may be cancelled here."""
+        if self.minds_cancellation(state):
             self.fail(state, node, Cause.EXIT)
+
+    def minds_cancellation(self, state: State) -> bool:
+        """Whether a path on which the task is cancelled is worth following: something would be lost."""
+        if self.in_summary:
+            return True
+        sessions = [session for _, session in state.sessions]
+        if any(s.owned and s.phase is Phase.ACTIVE for s in sessions):
+            return True
+        return self.is_guarded and any(s.failed is not None for s in sessions)
 
     def yield_(self, node: cst.Yield, state: State) -> list[Outcome]:
         if isinstance(node.value, cst.From):
@@ -359,24 +383,27 @@ class Evaluator(ABC):
     def comp_for(self, node: cst.CompFor, state: State) -> list[State]:
         states: list[State] = []
         for before, value in self.eval(node.iter, state):
-            turned = self.assign(node.target, self.item(value, before, node)[1], self.item(value, before, node)[0])
-            for condition in node.ifs:
-                turned = next(iter(self.eval(condition.test, turned)), (turned, None))[0]
-            states += [turned] if node.inner_for_in is None else self.comp_for(node.inner_for_in, turned)
+            for after, item in self.item(value, before, node):
+                turned = self.assign(node.target, item, after)
+                for condition in node.ifs:
+                    turned = next(iter(self.eval(condition.test, turned)), (turned, None))[0]
+                states += [turned] if node.inner_for_in is None else self.comp_for(node.inner_for_in, turned)
         return states
 
-    def item(self, value: Value, state: State, node: cst.CSTNode) -> Outcome:
+    def item(self, value: Value, state: State, node: cst.CSTNode) -> list[Outcome]:
         """What iterating over a value gives, and does."""
         match value:
             case Derived(site=site, form=Form.QUERY):
-                state = self.activate(state, site, node)
-                self.fail(state, node, Cause.DATABASE)
-                return state, Derived(site, Form.INSTANCE)
+                running = self.activate(state, site, node)
+                if running is None:
+                    return []
+                self.fail(running, node, Cause.DATABASE)
+                return [(running, Derived(site, Form.INSTANCE))]
             case Derived(site=site):
-                return state, Derived(site, Form.INSTANCE)
+                return [(state, Derived(site, Form.INSTANCE))]
             case Holder(sites=(site,), kind=None):
-                return state, Held(site)
-        return state, None
+                return [(state, Held(site))]
+        return [(state, None)]
 
     interesting: frozenset[str] = frozenset()
     """Names whose truth is worth remembering: tested more than once, or set beside an acquisition."""
@@ -404,15 +431,18 @@ class Evaluator(ABC):
 
     # --- exceptions ------------------------------------------------------------------------------------------------
 
-    def takes(self, handler: cst.BaseExpression, raised: Raised | None) -> bool | None:
-        """Whether an except clause for `handler` takes an exception; None: it may."""
-        if raised is None:
-            return None
-        classes = [e.value for e in handler.elements] if isinstance(handler, cst.Tuple) else [handler]
-        verdicts = [catches(name, raised) if (name := self.exception(c)) is not None else None for c in classes]
+    def dispatch(self, handlers: Sequence[cst.BaseExpression], state: State) -> tuple[list[State], list[State]]:
+        """The states in which a handler for these classes takes the exception in flight, and those it passes."""
+        raised = state.raised or Raised(Cause.ERROR)
+        classes = [e.value for h in handlers for e in (h.elements if isinstance(h, cst.Tuple) else [cst.Element(h)])]
+        names = [self.exception(c) for c in classes]
+        verdicts = [catches(name, raised) if name is not None else None for name in names]
         if True in verdicts:
-            return True
-        return None if None in verdicts else False
+            return [state], []
+        if None not in verdicts:
+            return [], [state]
+        refused = raised.refused.union(name for name in names if name is not None)
+        return [state], [state.raise_(replace(raised, refused=refused))]
 
     def exception(self, node: cst.BaseExpression) -> str | None:
         """The dotted name of the exception class that an expression names or makes."""
@@ -426,12 +456,6 @@ class Evaluator(ABC):
 
     def never_returns(self, kind: Type | None) -> bool:
         return isinstance(kind, External) and kind.name in NEVER_RETURN
-
-
-def _still_raising(state: State, session: Session) -> bool:
-    """Whether the handler that took a session's failure has failed itself, and a finally runs on the way out of it."""
-    handled = any(key == id(session.swallowed) for key, _ in state.waiting)
-    return handled and any(isinstance(what, Suspended) for _, what in state.waiting)
 
 
 def _constant_index(node: cst.Subscript) -> int | None:

@@ -36,6 +36,8 @@ class Action(Enum):
     """`then` when the ExceptHandler takes the exception in flight, `otherwise` when not."""
     HANDLED = "handled"
     """The end of a handler's body: its exception is gone."""
+    HANDLER_FAILED = "handler failed"
+    """An exception leaves a handler's body, the handler's own or another."""
     SUSPEND = "suspend"
     """The exception in flight waits while a finally body runs; the node is the Finally."""
     RESUME = "resume"
@@ -304,8 +306,10 @@ class _Builder:
         ends = [last]
         for handler in node.handlers:
             dispatch.steps.append(Step(Action.HANDLE, handler))
-            dispatch.then, dispatch.otherwise = self.block(), self.block()
-            self.frames.append(_Frame(handler=handler))
+            failed, following = self.block(), self.block()
+            failed.steps.append(Step(Action.HANDLER_FAILED, handler))
+            self.frames.append(_Frame(error=failed, handler=handler))
+            dispatch.then, dispatch.otherwise = self.block(), following
             end = self.suite(handler.body, dispatch.then)
             self.frames.pop()
             if end is not None:

@@ -25,6 +25,7 @@ from lint_sessions.flow.state import (
     Form,
     Held,
     Holder,
+    Items,
     Phase,
     Poisoned,
     Raised,
@@ -38,11 +39,14 @@ from lint_sessions.flow.state import (
     escape,
     sites_in,
     swallow,
+    unswallow,
 )
+from lint_sessions.flow.summary import Given
+from lint_sessions.project.annotations import allows_none
 from lint_sessions.project.names import parameters, walk_scope
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.sessions import Types
-from lint_sessions.project.types import Flavor, GeneratorType, SessionType
+from lint_sessions.project.types import GeneratorType, SessionType
 
 MAX_STATES = 4_000
 """States explored in one function before the analysis gives up on it."""
@@ -112,23 +116,17 @@ def follow(
     types: Types,
     summaries: Summaries,
     scope: Scope,
-    given: frozenset[str] | None = None,
-    kept: tuple[str, Flavor] | None = None,
+    given: tuple[Given, ...] | None = None,
 ) -> Lifecycle:
-    """Run a function from its entry; `given` names the parameters that are sessions, None: their types tell.
-
-    `kept` is the path (`self.session`) of an open session that the object of the method owes to close.
-    """
+    """Run a function from its entry; `given` is what it gets in one context, None: the types of its parameters tell."""
     node = scope.function
     assert node is not None
     graph = build(node.body.body if isinstance(node.body, cst.BaseSuite) else [node.body])
     run = Run(types, summaries, scope, types.is_fixture(scope), _releases(node))
     run.interesting = _interesting(node)
+    run.in_summary = given is not None
     try:
-        states = _initial(types, scope, node, given)
-        if kept is not None:
-            site = Site(kept[0], flavor=kept[1], acquired=False)
-            states = [s.put(site, Session(phase=Phase.ACTIVE, used=True)) for s in states]
+        states = _initial(types, scope, node) if given is None else [_entered(node, given)]
         return _Exploration(run, graph, states).result
     except RecursionError:
         return Lifecycle(gave_up=True)
@@ -166,8 +164,10 @@ class _Exploration:
 
     def block(self, block: BasicBlock, state: State) -> None:
         if block is self.graph.returned:
+            value = state.value("return")
+            state = _handed_over(state, value)
             self.leave(state, None)
-            self.result.returned.append((state, state.value("return")))
+            self.result.returned.append((state, value))
             return
         if block is self.graph.raised:
             self.leave(state, state.raised)
@@ -175,6 +175,7 @@ class _Exploration:
             return
         states = [state]
         otherwise: list[State] = []
+        self.run.is_guarded = block.error is not self.graph.raised
         for step in block.steps:
             then: list[State] = []
             otherwise = []
@@ -243,6 +244,9 @@ class _Exploration:
                 return self.handle(node, state)
             case Action.HANDLED, _:
                 return [state.unwait(node)], []
+            case Action.HANDLER_FAILED, _:
+                run.failures.append(unswallow(state.unwait(node), node))
+                return [], []
             case Action.SUSPEND, _:
                 return [state.settle().wait(node, Suspended(state.raised))], []
             case Action.RESUME, _:
@@ -298,9 +302,10 @@ class _Exploration:
         ends: list[State] = []
         for after, value in self.run.eval(node.iter, state):
             if isinstance(value, Derived) and value.form is Form.QUERY:
-                after, _ = self.run.item(value, after, node)
-                value = Derived(value.site, Form.RESULT)
-            ends.append(after.wait(node, value))
+                run = [running for running, _ in self.run.item(value, after, node)]
+                ends += [running.wait(node, Derived(value.site, Form.RESULT)) for running in run]
+            else:
+                ends.append(after.wait(node, value))
         return ends
 
     def next(self, node: cst.For, state: State) -> tuple[list[State], list[State]]:
@@ -309,22 +314,20 @@ class _Exploration:
             run.cancel(state, node)
         waited = state.waits(node)
         value = waited if isinstance(waited, (Derived, Holder)) else None
-        after, item = run.item(value, state, node)
-        if item is None:
-            kind = run.infer(node.iter)
-            if isinstance(kind, GeneratorType) and isinstance(kind.yields, SessionType):
+        kind = run.infer(node.iter)
+        turns: list[State] = []
+        for after, item in run.item(value, state, node):
+            if item is None and isinstance(kind, GeneratorType) and isinstance(kind.yields, SessionType):
                 after, item = run.borrow(after, f"{id(node)}", node, kind.yields.flavor)
-        return [run.assign(node.target, item, after)], [state.unwait(node)]
+            turns.append(run.assign(node.target, item, after))
+        return turns, [state.unwait(node)]
 
     def handle(self, node: cst.ExceptHandler | cst.ExceptStarHandler, state: State) -> tuple[list[State], list[State]]:
-        verdict = True if node.type is None else self.run.takes(node.type, state.raised)
-        going = [] if verdict is True else [state]
-        if verdict is False:
-            return [], going
-        inside = swallow(state, node).wait(node, state.raised).note(node, "caught")
+        taken, going = self.run.dispatch([node.type], state) if node.type is not None else ([state], [])
+        inside = [swallow(s, node).wait(node, s.raised).note(node, "caught") for s in taken]
         if node.name is not None:
-            inside = self.run.assign(node.name.name, None, inside)
-        return [inside], going
+            inside = [self.run.assign(node.name.name, None, s) for s in inside]
+        return inside, going
 
     def match(self, node: cst.MatchCase, state: State) -> tuple[list[State], list[State]]:
         inside = state
@@ -340,11 +343,6 @@ class _Exploration:
         for before, value in values:
             for after, _ in self.run.settle(value, before):
                 self.give_instance(node, value, after)
-                given: Value = value if value is not Truth.NONE else None
-                if isinstance(given, Held):
-                    after = after.update(given.site, owned=False)
-                else:
-                    after = escape(after, sites_in(given))
                 ends.append(after.bind("return", value).note(node, "returned"))
         return ends
 
@@ -368,10 +366,15 @@ class _Exploration:
         raised = replace(waited, node=node) if isinstance(waited, Raised) else Raised(Cause.ERROR, node=node)
         if isinstance(node, cst.Assert):
             raised = Raised(Cause.ERROR, "AssertionError", node)
-        for site, session in state.sessions:
-            if session.swallowed is handler:
-                state = state.update(site, swallowed=None)
         run.throw(state, raised)
+
+
+def _handed_over(state: State, value: Value) -> State:
+    """What is returned is the caller's from now on: a session as such, anything else with the sessions it keeps."""
+    parts = value.items if isinstance(value, Items) else (value,)
+    for part in parts:
+        state = state.update(part.site, owned=False) if isinstance(part, Held) else escape(state, sites_in(part))
+    return state
 
 
 def _is_caught(node: cst.BaseExpression, handler: cst.CSTNode | None) -> bool:
@@ -402,19 +405,32 @@ def _releases(node: cst.FunctionDef) -> bool:
 
 def _interesting(node: cst.FunctionDef) -> frozenset[str]:
     """Names whose truth is worth remembering: set to a constant, or tested more than once."""
-    tested: Counter[str] = Counter()
     constant: set[str] = set()
+    for inner in walk_scope(node):
+        match inner:
+            case cst.Assign(targets=[cst.AssignTarget(target=cst.Name(value=name))], value=value) if _is_truth(value):
+                constant.add(name)
+    tested = tests(node)
+    repeated = {name for name, count in tested.items() if count > 1}
+    return frozenset(repeated | (constant & set(tested)))
+
+
+def tests(node: cst.FunctionDef) -> Counter[str]:
+    """How often each name is tested in a run; a test in a loop counts twice."""
+    tested: Counter[str] = Counter()
     for inner in walk_scope(node):
         match inner:
             case cst.If(test=test) | cst.IfExp(test=test) | cst.While(test=test) | cst.Assert(test=test):
                 tested.update({n.value for n in walk_scope(test) if isinstance(n, cst.Name)})
             case cst.BooleanOperation(left=cst.Name(value=name)):
                 tested[name] += 1
-            case cst.Assign(targets=[cst.AssignTarget(target=cst.Name(value=name))], value=value) if _is_truth(value):
-                constant.add(name)
+            case cst.Assign(targets=[cst.AssignTarget(target=cst.Name())], value=value) if _is_truth(value):
                 tested.update({n.value for n in walk_scope(value) if isinstance(n, cst.Name)})
-    tests = {name for name, count in tested.items() if count > 1}
-    return frozenset(tests | (constant & set(tested)))
+        if isinstance(inner, (cst.For, cst.While)):
+            for part in walk_scope(inner.body):
+                if isinstance(part, (cst.If, cst.IfExp, cst.While, cst.Assert)):
+                    tested.update({n.value for n in walk_scope(part.test) if isinstance(n, cst.Name)})
+    return tested
 
 
 def _is_truth(node: cst.BaseExpression) -> bool:
@@ -424,20 +440,37 @@ def _is_truth(node: cst.BaseExpression) -> bool:
     return False
 
 
-def _initial(types: Types, scope: Scope, node: cst.FunctionDef, given: frozenset[str] | None) -> list[State]:
+def _initial(types: Types, scope: Scope, node: cst.FunctionDef) -> list[State]:
     """The states at the entry: each parameter that is a session is one, and may be None where it says so."""
     states = [State()]
     for param in parameters(node):
         name = param.name.value
         kind = next((types.binding(b, scope, block) for b, block in scope.bound(name) if b.node is param), None)
-        if given is not None and name in given:
-            flavor = kind.flavor if isinstance(kind, SessionType) else Flavor(expires=None)
-        elif isinstance(kind, SessionType):
-            flavor = kind.flavor
-        else:
+        if not isinstance(kind, SessionType):
             continue
-        site = Site(f"param:{name}", node=param, flavor=flavor, acquired=False)
+        site = Site(f"param:{name}", node=param, flavor=kind.flavor, acquired=False)
         some = [s.put(site, Session(owned=False)).bind(name, Held(site)) for s in states]
-        optional = given is None and isinstance(param.default, cst.Name) and param.default.value == "None"
-        states = some + [s.bind(name, Truth.NONE) for s in states] if optional else some
+        states = some + [s.bind(name, Truth.NONE) for s in states] if _may_be_none(param) else some
     return states
+
+
+def _may_be_none(param: cst.Param) -> bool:
+    """Whether a parameter can be None by its default, or by its annotation where it has no default."""
+    if param.default is not None or param.annotation is None:
+        return isinstance(param.default, cst.Name) and param.default.value == "None"
+    return allows_none(param.annotation.annotation)
+
+
+def _entered(node: cst.FunctionDef, given: tuple[Given, ...]) -> State:
+    """The state at the entry in one context."""
+    params = {param.name.value: param for param in parameters(node)}
+    state = State()
+    for item in given:
+        if not isinstance(item.value, Session):
+            state = state.bind(item.name, item.value)
+        elif item.name in params:
+            site = Site(f"param:{item.name}", node=params[item.name], flavor=item.flavor, acquired=False)
+            state = state.put(site, item.value).bind(item.name, Held(site))
+        else:
+            state = state.put(Site(item.name, flavor=item.flavor, acquired=False), item.value)
+    return state

@@ -2,104 +2,179 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from lint_sessions.flow.state import Cause, Held, Holder, Manager, Phase, Poisoned, Site, State, Value, closed, swallow
-from lint_sessions.project.types import ConnectionType, External, InstanceType, ManagerType, SessionType, Type
+from lint_sessions.flow.state import (
+    WAITING,
+    Bound,
+    Cause,
+    Held,
+    Holder,
+    Manager,
+    Phase,
+    Poisoned,
+    Site,
+    Stack,
+    State,
+    Value,
+    closed,
+    escape,
+    rolled_back,
+    sites_in,
+    swallow,
+)
+from lint_sessions.project.types import ConnectionType, External, InstanceType, ManagerType, SessionType
 
 if TYPE_CHECKING:
-    from lint_sessions.flow.evaluate import Evaluator
+    from lint_sessions.flow.evaluate import Evaluator, Outcome
+
+CLOSERS = frozenset(["close", "aclose", "remove", "__exit__", "__aexit__"])
 
 
 def enter(run: Evaluator, item: cst.WithItem, state: State) -> list[State]:
     ends: list[State] = []
     for after, value in run.eval(item.item, state):
-        manager: Manager | Holder | None = None
-        entered: Value = None
-        match value:
-            case Held(site=site):
-                manager = Manager(site, value, closes=True)
-                entered = value
-            case Manager():
-                manager, entered = value, value.entered
-            case Holder():
-                manager, entered = value, value
-            case _:
-                kind = run.types.entered(run.infer(item.item))
-                if isinstance(kind, SessionType):
-                    # With arguments, what is entered may be one of them, and somebody else's.
-                    managed = isinstance(item.item, cst.Call) and not item.item.args
-                    after, entered = run.borrow(after, f"{id(item)}", item, kind.flavor, managed=managed)
-                    manager = Manager(entered.site, entered, closes=True)
-                elif isinstance(run.infer(item.item), (ManagerType, InstanceType, ConnectionType)):
-                    run.fail(after, item, Cause.ERROR)
+        inside, entered, manager = entering(run, item, item.item, value, after)
         if manager is not None:
-            after = after.wait(item, manager)
+            inside = inside.wait(item, manager)
         if item.asname is not None:
-            after = run.assign(item.asname.name, entered, after)
-        ends.append(after)
+            inside = run.assign(item.asname.name, entered, inside)
+        ends.append(inside)
     return ends
+
+
+def entering(
+    run: Evaluator, node: cst.CSTNode, expression: cst.BaseExpression, value: Value, state: State
+) -> tuple[State, Value, Manager | Holder | Stack | None]:
+    """The state once a context manager is entered, what that gives, and what there is to leave."""
+    match value:
+        case Held(site=site):
+            return state, value, Manager(site, value, closes=True)
+        case Manager():
+            return state, value.entered, value
+        case Holder() | Stack():
+            return state, value, value
+    kind = run.types.entered(run.infer(expression))
+    if isinstance(kind, SessionType):
+        # With arguments, what is entered may be one of them, and somebody else's.
+        managed = isinstance(expression, cst.Call) and not expression.args
+        state, held = run.borrow(state, f"{id(node)}", node, kind.flavor, managed=managed)
+        return state, held, Manager(held.site, held, closes=True)
+    if isinstance(run.infer(expression), (ManagerType, InstanceType, ConnectionType)):
+        run.fail(state, node, Cause.ERROR)
+    return state, None, None
 
 
 def leave(run: Evaluator, item: cst.WithItem, state: State) -> list[State]:
     manager = state.waits(item)
-    state = state.unwait(item)
+    return leave_one(run, manager, item, state.unwait(item)) if isinstance(manager, WAITING) else [state.unwait(item)]
+
+
+def leave_one(run: Evaluator, manager: Manager | Holder | Stack, node: cst.CSTNode, state: State) -> list[State]:
+    """A context manager is left with no exception."""
     match manager:
+        case Stack(exits=exits):
+            states = [state]
+            for inner in reversed(exits):
+                states = [after for before in states for after in leave_one(run, inner, node, before)]
+            return states
+        case Manager(site=site, savepoint=True):
+            return leave_savepoint(run, state, site, node)
         case Manager(site=site):
             session = state.session(site)
-            if session is None:
-                return [state]
-            if manager.commits:
-                if session.failed is not None and session.swallowed is not None and not manager.savepoint:
-                    run.poisoned.append(Poisoned(site, session.swallowed, session.failed, item, state))
-                ended = closed(state, site, item) if manager.closes else _rolled_back(state, site)
-                if session.phase is Phase.ACTIVE or session.pending:
-                    run.fail(ended, item, Cause.DATABASE)
-                return [savepoint_left(run, state, site, item) if manager.savepoint else ended]
-            return [closed(state, site, item) if manager.closes else state]
-        case Holder(sites=sites, kind=kind):
-            return [leave_holder(run, state, sites, kind, item)]
-    return [state]
+            ended = closed(state, site, node) if manager.closes else state
+            if session is None or not manager.commits:
+                return [ended]
+            if session.failed is not None and session.swallowed is not None:
+                run.poisoned.append(Poisoned(site, session.swallowed, session.failed, node, state))
+            ended = ended if manager.closes else rolled_back(state, site)
+            if session.phase is Phase.ACTIVE or session.pending:
+                run.fail(ended, node, Cause.DATABASE)
+            return [ended]
+    return [leave_holder(run, state, manager, node)]
 
 
-def savepoint_left(run: Evaluator, state: State, site: Site, item: cst.WithItem) -> State:
-    """The block of a savepoint ends well: what is pending is flushed, which takes a connection."""
+def leave_savepoint(run: Evaluator, state: State, site: Site, node: cst.CSTNode) -> list[State]:
+    """The block of a savepoint ends: what is pending is flushed, and what failed inside is rolled back with it."""
     session = state.session(site)
-    if session is None or not session.pending:
-        return state
-    return run.activate(state, site, item).update(site, pending=False)
+    if session is None or session.failed is not None:
+        return [rolled_back(state, site, to_savepoint=True)]
+    if session.phase is not Phase.ACTIVE and not session.pending:
+        return [state]
+    after = run.activate(state, site, node) if session.pending else state
+    if after is None:
+        return []
+    after = after.update(site, pending=False)
+    run.fail(after, node, Cause.DATABASE)
+    return [after]
 
 
 def leave_error(run: Evaluator, item: cst.WithItem, state: State) -> tuple[list[State], list[State]]:
     """The states in which the exception in flight is suppressed, and those in which it goes on."""
     manager = state.waits(item)
     state = state.unwait(item)
-    match manager:
-        case Manager(site=site, closes=True):
-            return [], [closed(state, site, item)]
-        case Manager(site=site):
-            return [], [
-                state.update(site, failed=None, pending=False) if manager.savepoint else _rolled_back(state, site)
-            ]
-        case Holder(sites=sites, kind=kind):
-            return [], [leave_holder(run, state, sites, kind, item)]
+    if isinstance(manager, WAITING):
+        return [], [leave_failing(run, manager, item, state)]
     call = item.item
     kind = run.infer(call.func) if isinstance(call, cst.Call) else None
     if isinstance(call, cst.Call) and isinstance(kind, External) and kind.name in ("contextlib.suppress", "suppress"):
-        verdicts = [run.takes(arg.value, state.raised) for arg in call.args]
-        caught = [swallow(state, item)] if any(v is not False for v in verdicts) else []
-        return caught, [] if any(v is True for v in verdicts) else [state]
+        suppressed, going = run.dispatch([arg.value for arg in call.args], state)
+        return [swallow(s, item) for s in suppressed], going
     return [], [state]
 
 
-def leave_holder(run: Evaluator, state: State, sites: tuple[Site, ...], kind: Type | None, item: cst.WithItem) -> State:
-    if kind is None or run.summaries.closes(kind, ("__exit__", "__aexit__")):
-        for site in sites:
-            state = closed(state, site, item)
+def leave_failing(run: Evaluator, manager: Manager | Holder | Stack, node: cst.CSTNode, state: State) -> State:
+    """A context manager is left by an exception."""
+    match manager:
+        case Stack(exits=exits):
+            for inner in reversed(exits):
+                state = leave_failing(run, inner, node, state)
+            return state
+        case Manager(site=site):
+            if manager.closes:
+                return closed(state, site, node)
+            return rolled_back(state, site, to_savepoint=manager.savepoint)
+    return leave_holder(run, state, manager, node)
+
+
+def leave_holder(run: Evaluator, state: State, holder: Holder, node: cst.CSTNode) -> State:
+    if holder.kind is None or run.summaries.closes(holder.kind, ("__exit__", "__aexit__")):
+        for site in holder.sites:
+            state = closed(state, site, node)
     return state
 
 
-def _rolled_back(state: State, site: Site) -> State:
-    return state.update(site, phase=Phase.ENDED, failed=None, swallowed=None, pending=False)
+# --- exit stacks ------------------------------------------------------------------------------------------------------
+
+
+def stacked(
+    run: Evaluator, node: cst.Call, stack: Stack, name: str, args: Sequence[tuple[cst.Arg, Value]], state: State
+) -> list[Outcome]:
+    """A method of an ExitStack is called."""
+    first = args[0] if args else None
+    match name:
+        case "enter_context" | "enter_async_context" if first is not None:
+            state, entered, manager = entering(run, node, first[0].value, first[1], state)
+            if not isinstance(manager, (Manager, Holder)):
+                run.fail(state, node, Cause.ERROR)
+                return [(state, None)]
+            return [(state.restack(Stack(stack.key, (*stack.exits, manager))), entered)]
+        case "push" | "push_async_exit" | "callback" | "push_async_callback" if first is not None:
+            match first[1]:
+                case Held(site=site):
+                    added = Manager(site, None, closes=True)
+                case Bound(base=Held(site=site), name=method) if method in CLOSERS:
+                    added = Manager(site, None, closes=True)
+                case _:
+                    return [(escape(state, (s for _, value in args for s in sites_in(value))), None)]
+            return [(state.restack(Stack(stack.key, (*stack.exits, added))), first[1])]
+        case "close" | "aclose":
+            return [(s.restack(Stack(stack.key)), None) for s in leave_one(run, stack, node, state)]
+        case "pop_all":
+            return [(state.restack(Stack(stack.key)), Stack(id(node), stack.exits))]
+        case "__enter__" | "__aenter__":
+            return [(state, stack)]
+    return [(escape(state, (s for _, value in args for s in sites_in(value))), None)]

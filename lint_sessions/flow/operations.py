@@ -144,6 +144,7 @@ QUIET_CALLS = frozenset(
         "asyncio.shield",
         "asyncio.gather",
     ]
+    + [f"contextlib.{n}" for n in ("suppress", "closing", "aclosing", "nullcontext", "ExitStack", "AsyncExitStack")]
 )
 """Do not raise in practice, and keep nothing they are given."""
 
@@ -162,6 +163,9 @@ KEEPERS = frozenset(
 
 _UNBOUND_ERRORS = frozenset(["SQLAlchemyError", "IntegrityError", "OperationalError", "DBAPIError", "DatabaseError"])
 """Names that mean SQLAlchemy's exceptions where nothing at all binds them."""
+PENDING_ROLLBACK = "sqlalchemy.exc.PendingRollbackError"
+"""What a session raises whose transaction has failed, whatever it is asked for."""
+_PARENTS = {PENDING_ROLLBACK.rpartition(".")[2]: ("InvalidRequestError", "SQLAlchemyError")}
 _OUTSIDE_EXCEPTION = frozenset(
     ["asyncio.CancelledError", "asyncio.exceptions.CancelledError", "concurrent.futures.CancelledError"]
 )
@@ -172,6 +176,8 @@ def catches(handler: str, raised: Raised) -> bool | None:
     name = handler.removeprefix("builtins.")
     if name == "BaseException":
         return True
+    if _is_refused(name, raised):
+        return False
     if raised.name is not None:
         return _named(name, raised)
     if raised.cause is Cause.EXIT:
@@ -195,10 +201,26 @@ def catches(handler: str, raised: Raised) -> bool | None:
     return None
 
 
+def _is_refused(name: str, raised: Raised) -> bool:
+    """Whether the exception has passed a handler that would have taken everything which this one takes."""
+    if not raised.refused:
+        return False
+    if name in {refused.removeprefix("builtins.") for refused in raised.refused}:
+        return True
+    own = _builtin(name)
+    if own is None:
+        return name.startswith("sqlalchemy.") and any(r.endswith(".SQLAlchemyError") for r in raised.refused)
+    wider = (_builtin(refused.removeprefix("builtins.")) for refused in raised.refused)
+    return any(cls is not None and issubclass(own, cls) for cls in wider)
+
+
 def _named(handler: str, raised: Raised) -> bool | None:
     name = (raised.name or "").removeprefix("builtins.")
     if handler == name:
         return True
+    kind = name.rpartition(".")[2]
+    if kind in _PARENTS and (handler.startswith("sqlalchemy.") or handler in _UNBOUND_ERRORS):
+        return handler.rpartition(".")[2] in (kind, *_PARENTS[kind])
     caught, thrown = _builtin(handler), _builtin(name)
     if thrown is not None and caught is not None:
         return issubclass(thrown, caught)

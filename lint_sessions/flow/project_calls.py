@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import libcst as cst
 
 from lint_sessions.flow.evaluate import Evaluator, Outcome
 from lint_sessions.flow.state import (
     Cause,
-    Derived,
-    Form,
     Held,
     Holder,
     Items,
     Pending,
     Phase,
+    Poisoned,
+    Raised,
     Session,
     Site,
     State,
+    Truth,
     Value,
+    closed,
     escape,
+    moved,
+    reopen,
     sites_in,
 )
+from lint_sessions.flow.summary import FAILED_BEFORE, SWALLOWED_BEFORE, Ending, Given, Summary, entry
 from lint_sessions.project.names import dotted, parameters
+from lint_sessions.project.scopes import Scope
 from lint_sessions.project.types import (
     AwaitableType,
     ClassType,
@@ -32,12 +38,8 @@ from lint_sessions.project.types import (
     Flavor,
     FunctionType,
     InstanceType,
-    NoneType,
     SessionType,
 )
-
-if TYPE_CHECKING:
-    from lint_sessions.flow.summaries import Effect, Summary
 
 Arguments = list[tuple[cst.Arg, Value]]
 
@@ -63,45 +65,130 @@ def function(
         given_sites = tuple(s for value in given.values() for s in sites_in(value))
         run.fail(state, node, Cause.ERROR)
         return [(state, Holder(given_sites) if given_sites else None)]
-    with_sessions = {name: v for name, v in given.items() if isinstance(v, Held)}
-    others = [s for name, v in given.items() if name not in with_sessions for s in sites_in(v)]
-    summary = run.summaries.of(kind, frozenset(with_sessions))
-    failing, ends = state, [state]
-    for name, value in with_sessions.items():
-        failing = summary.effect(name).on_error(failing, value.site, node)
-        ends = [after for before in ends for after in summary.effect(name).on_return(run, before, value.site, node)]
-    for kept, effect in _kept(node, summary, holder):
-        failing = effect.on_error(_known(failing, kept), kept, node)
-        ends = [after for before in ends for after in effect.on_return(run, _known(before, kept), kept, node)]
-    failing = escape(failing, others)
-    throw(run, node, summary, failing)
-    if not summary.returns:
-        return []
-    return [returned(run, node, kind, summary, with_sessions, escape(after, others)) for after in ends]
+    sessions, others = _sessions(given)
+    for kept, own in _own(run, node, kind, state, holder):
+        sessions[own] = kept
+        state = _known(state, kept)
+    context = tuple(_entries(run, kind, state, sessions, given))
+    summary = run.summaries.of(kind, context)
+    state = escape(state, others)
+    refused(run, node, summary, state, sessions)
+    ends: list[Outcome] = []
+    for ending in summary.endings:
+        after = settled(node, ending, state, sessions, holder)
+        if ending.raised is not None:
+            throw(run, node, ending.raised, after)
+        else:
+            ends.append(returned(run, node, kind, ending, sessions, after))
+    return ends
 
 
-def throw(run: Evaluator, node: cst.Call, summary: Summary, failing: State) -> None:
-    """What may come out of a call; only an error of the database leaves the session poisoned."""
-    sound = failing
-    for site, session in failing.sessions:
-        if session.failed is node:
-            sound = sound.update(site, failed=None)
-    for raised in summary.raises:
-        run.throw(failing if raised.cause is Cause.DATABASE else sound, replace(raised, node=node))
+def _sessions(given: dict[str, Value]) -> tuple[dict[str, Site], list[Site]]:
+    """The sessions that are passed as they are, by parameter, and those inside other arguments."""
+    sessions = {name: value.site for name, value in given.items() if isinstance(value, Held)}
+    return sessions, [s for name, value in given.items() if name not in sessions for s in sites_in(value)]
 
 
-def _kept(node: cst.Call, summary: Summary, holder: Holder | None) -> list[tuple[Site, Effect]]:
-    """The sessions that the object of a called method keeps, with what the call does to each."""
+def _own(
+    run: Evaluator, node: cst.Call, kind: FunctionType, state: State, holder: Holder | None
+) -> Iterator[tuple[Site, str]]:
+    """The sessions known of the object whose method is called, with the names they have inside."""
+    own = kind.scope.first_parameter
+    if own is None or kind.owner is None:
+        return
     if holder is not None:
-        return [(site, effect) for site in holder.sites for _, effect in summary.own_effects[:1]]
+        attributes = holder.attributes
+        if not attributes and len(holder.sites) == 1:
+            attribute = run.types.session_attribute(holder.kind)
+            attributes = ((attribute, holder.sites[0]),) if attribute is not None else ()
+        for name, site in attributes:
+            yield site, f"{own}.{name}"
+        return
     receiver = dotted(node.func.value) if isinstance(node.func, cst.Attribute) else None
     if receiver is None:
-        return []
-    flavor = Flavor(expires=None)
-    return [
-        (Site(f"{receiver}{path}", node=node, flavor=flavor, acquired=False), effect)
-        for path, effect in summary.own_effects
-    ]
+        return
+    for site, _ in state.sessions:
+        if site.key.startswith(f"{receiver}."):
+            yield site, own + site.key.removeprefix(receiver)
+
+
+def _entries(
+    run: Evaluator, kind: FunctionType, state: State, sessions: dict[str, Site], given: dict[str, Value]
+) -> Iterator[Given]:
+    """The context of a call: its sessions as they stand, and the constants that the function tests."""
+    for name, site in sorted(sessions.items()):
+        session = state.session(site)
+        yield Given(name, entry(session if session is not None else Session(owned=False)), site.flavor)
+    node = kind.scope.function
+    tested = run.summaries.tested(kind.scope)
+    for param in parameters(node) if node is not None else ():
+        name = param.name.value
+        if name in sessions or name not in tested or param.star:
+            continue
+        value = given[name] if name in given else _constant(param.default)
+        if value in (Truth.NONE, Truth.TRUE, Truth.FALSE, Truth.SOME):
+            yield Given(name, value)
+
+
+def _constant(node: cst.BaseExpression | None) -> Truth | None:
+    match node:
+        case cst.Name(value="None"):
+            return Truth.NONE
+        case cst.Name(value="True"):
+            return Truth.TRUE
+        case cst.Name(value="False"):
+            return Truth.FALSE
+    return None
+
+
+def refused(run: Evaluator, node: cst.Call, summary: Summary, state: State, sessions: dict[str, Site]) -> None:
+    """Sessions that are poisoned when they are passed, and used inside."""
+    for name in summary.refused:
+        session = state.session(sessions[name]) if name in sessions else None
+        if session is not None and session.failed is not None and session.swallowed is not None:
+            run.poisoned.append(Poisoned(sessions[name], session.swallowed, session.failed, node, state))
+
+
+def settled(node: cst.Call, ending: Ending, state: State, sessions: dict[str, Site], holder: Holder | None) -> State:
+    """The sessions of the caller as one ending leaves them."""
+    for name, left in ending.sessions:
+        if name in sessions:
+            state = _change(state, sessions[name], left, node)
+        elif holder is not None:
+            for site in holder.sites:
+                state = _change(state, site, left, node)
+        elif isinstance(node.func, cst.Attribute) and (receiver := dotted(node.func.value)) is not None:
+            site = Site(f"{receiver}.{name.partition('.')[2]}", node=node, flavor=Flavor(expires=None), acquired=False)
+            state = _change(_known(state, site), site, left, node)
+    return state
+
+
+def _change(state: State, site: Site, left: Session, node: cst.Call) -> State:
+    before = state.session(site)
+    if before is None:
+        return state
+    if left.phase is Phase.CLOSED:
+        state = closed(state, site, node) if before.phase is not Phase.CLOSED or left.used else state
+        return escape(state, [site]) if left.stored else state
+    phase = before.phase if left.phase is Phase.IDLE else left.phase
+    if phase is not Phase.CLOSED and before.phase is Phase.CLOSED:
+        state = reopen(state, site, node)
+    if phase is Phase.ACTIVE and before.phase is not Phase.ACTIVE:
+        state = state.note(node, "used", site)
+    state = state.update(
+        site,
+        phase=phase,
+        pending=left.pending,
+        used=before.used or left.used or phase is Phase.ACTIVE,
+        failed=before.failed if left.failed is FAILED_BEFORE else node if left.failed is not None else None,
+        swallowed=before.swallowed if left.swallowed is SWALLOWED_BEFORE else left.swallowed,
+    )
+    return escape(state, [site]) if left.stored else state
+
+
+def throw(run: Evaluator, node: cst.Call, raised: Raised, state: State) -> None:
+    if raised.cause is not Cause.EXIT or raised.name is not None or run.minds_cancellation(state):
+        run.throw(state, replace(raised, node=node))
 
 
 def _known(state: State, site: Site) -> State:
@@ -109,24 +196,26 @@ def _known(state: State, site: Site) -> State:
 
 
 def returned(
-    run: Evaluator, node: cst.Call, kind: FunctionType, summary: Summary, with_sessions: dict[str, Held], after: State
+    run: Evaluator, node: cst.Call, kind: FunctionType, ending: Ending, sessions: dict[str, Site], after: State
 ) -> Outcome:
-    """What the call gives."""
-    if summary.gives_new is not None:
-        after, site = run.acquire(after, node, summary.gives_new)
-        if summary.gives_used:
-            after = after.update(site, phase=Phase.ACTIVE, used=True)
-        return after, Held(site)
-    if summary.gives_back in with_sessions:
-        return after, with_sessions[summary.gives_back]
+    """What the call gives in one ending: sites are made those of the caller."""
+    value = ending.value
+    for number, (inner, left) in enumerate(ending.made):
+        after, site = run.acquire(after, node, inner.flavor, number)
+        failed = None if left.failed is None else node
+        after = after.update(
+            site, phase=left.phase, pending=left.pending, used=left.used, failed=failed, swallowed=left.swallowed
+        )
+        value = moved(value, inner, site)
+    for name, site in sessions.items():
+        value = moved(value, Site(f"param:{name}"), site)
+    if value is not None:
+        return after, value
     result = run.types.result(kind)
     if isinstance(result, AwaitableType):
         result = result.result
     if isinstance(result, SessionType):
         return run.borrow(after, f"{id(node)}", node, result.flavor)
-    if not isinstance(result, NoneType) and len(with_sessions) == 1 and summary.gives_derived:
-        (value,) = with_sessions.values()
-        return after, Derived(value.site, Form.INSTANCE, nullable=summary.gives_none)
     return after, None
 
 
@@ -136,25 +225,39 @@ def construct(run: Evaluator, node: cst.Call, cls: ClassType, args: Arguments, s
     method = run.types.method(cls, "__init__")
     if method is None:
         run.fail(state, node, Cause.ERROR)
-        return [(state, Holder(sites, InstanceType(cls)) if sites else None)]
+        named = tuple((a.keyword.value, v.site) for a, v in args if a.keyword is not None and isinstance(v, Held))
+        return [(state, Holder(sites, InstanceType(cls), named) if sites else None)]
     outside = any(isinstance(base, External) and "." in base.name for base in run.types.ancestry(cls.scope))
     if outside and sites:
         return None
-    kept = state
     definition = method.scope.function
     given = assign_arguments(definition, FunctionType(method.scope, InstanceType(cls)), args) if definition else None
     if given is None:
         return None
-    held = {name: value for name, value in given.items() if isinstance(value, Held)}
-    summary = run.summaries.of(method, frozenset(held))
-    for name, value in held.items():
-        effect = summary.effect(name)
-        effect = replace(
-            effect, escapes=effect.escapes and not effect.stored_on_self, poisoned_by=None, may_close=False
+    made = FunctionType(method.scope, InstanceType(cls))
+    held, _ = _sessions(given)
+    summary = run.summaries.of(made, tuple(_entries(run, made, state, held, given)))
+    refused(run, node, summary, state, held)
+    kept = Holder(sites, InstanceType(cls), tuple(_kept_as(method.scope, held))) if sites else None
+    ends: list[Outcome] = []
+    for ending in summary.endings:
+        on_self = replace(
+            ending, sessions=tuple((n, replace(s, stored=False)) for n, s in ending.sessions if n in held)
         )
-        (kept,) = effect.on_return(run, kept, value.site, node)
-    throw(run, node, summary, kept)
-    return [(kept, Holder(sites, InstanceType(cls)) if sites else None)]
+        after = settled(node, on_self, state, held, None)
+        if ending.raised is not None:
+            throw(run, node, ending.raised, after)
+        else:
+            ends.append((after, kept))
+    return list(dict.fromkeys(ends))
+
+
+def _kept_as(method: Scope, held: dict[str, Site]) -> Iterator[tuple[str, Site]]:
+    """The attributes that an `__init__` keeps its sessions in."""
+    for attribute, values in method.attributes_set.items():
+        for value, _ in values:
+            if isinstance(value, cst.Name) and value.value in held:
+                yield attribute, held[value.value]
 
 
 def assign_arguments(node: cst.FunctionDef, kind: FunctionType, args: Arguments) -> dict[str, Value] | None:

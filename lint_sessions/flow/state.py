@@ -61,8 +61,6 @@ class Session:
     stored: bool = False
     """It was kept on `self` or given away; in a summary, an effect on the caller."""
     used: bool = False
-    first: bool | None = None
-    """Whether the first thing done with it needs a sound transaction (True) or ends the transaction (False)."""
 
 
 # --- what a name or an expression can hold ---------------------------------------------------------------------------
@@ -111,13 +109,15 @@ class Holder:
 
     sites: tuple[Site, ...]
     kind: Type | None = None
+    attributes: tuple[tuple[str, Site], ...] = ()
+    """The attributes that are known to be some of them."""
 
 
 @dataclass(frozen=True)
 class Bound:
     """A method of a session, of something derived from it or of a holder, not called."""
 
-    base: Held | Derived | Holder | Manager
+    base: Held | Derived | Holder | Manager | Stack
     name: str
 
 
@@ -143,14 +143,24 @@ class Manager:
 
 
 @dataclass(frozen=True)
+class Stack:
+    """An ExitStack or AsyncExitStack, with what it will leave."""
+
+    key: int
+    exits: tuple[Manager | Holder, ...] = ()
+
+
+@dataclass(frozen=True)
 class Items:
     """A tuple, each item on its own."""
 
     items: tuple[Value, ...]
 
 
-Value = Held | Derived | Holder | Bound | Pending | Manager | Items | Truth | None
+Value = Held | Derived | Holder | Bound | Pending | Manager | Stack | Items | Truth | None
 """None: nothing is known."""
+WAITING = (Manager, Holder, Stack)
+"""What waits to be left."""
 
 
 def sites_in(value: Value) -> Iterator[Site]:
@@ -162,9 +172,9 @@ def sites_in(value: Value) -> Iterator[Site]:
             yield site
         case Holder(sites=sites) | Bound(base=Holder(sites=sites)):
             yield from sites
-        case Items(items=items):
-            for item in items:
-                yield from sites_in(item)
+        case Items(items=parts) | Stack(exits=parts):
+            for part in parts:
+                yield from sites_in(part)
 
 
 def moved(value: Value, old: Site, new: Site) -> Value:
@@ -176,11 +186,15 @@ def moved(value: Value, old: Site, new: Site) -> Value:
             return replace(value, site=new)
         case Bound(base=base):
             inner = moved(base, old, new)
-            return Bound(inner, value.name) if isinstance(inner, (Held, Derived, Holder, Manager)) else None
+            return Bound(inner, value.name) if isinstance(inner, (Held, Derived, Holder, Manager, Stack)) else None
         case Holder(sites=sites) if old in sites:
-            return replace(value, sites=tuple(new if s == old else s for s in sites))
+            attributes = tuple((name, new if s == old else s) for name, s in value.attributes)
+            return replace(value, sites=tuple(new if s == old else s for s in sites), attributes=attributes)
         case Items(items=items):
             return Items(tuple(moved(item, old, new) for item in items))
+        case Stack(exits=exits):
+            found = (moved(leaving, old, new) for leaving in exits)
+            return replace(value, exits=tuple(v for v in found if isinstance(v, (Manager, Holder))))
     return value
 
 
@@ -207,6 +221,8 @@ class Raised:
     """The exception class, dotted, where a raise statement tells."""
     node: cst.CSTNode | None = field(default=None, compare=False, repr=False)
     """What raises."""
+    refused: frozenset[str] = frozenset()
+    """Classes whose handlers it has passed, so that it is none of them."""
 
 
 @dataclass(frozen=True)
@@ -290,11 +306,20 @@ class State:
         if session is None:
             return self
         names = tuple((n, moved(v, old, new)) for n, v in self.names)
-        waiting = tuple((k, moved(v, old, new) if isinstance(v, (Held, Manager)) else v) for k, v in self.waiting)
+        waiting = tuple((k, moved(v, old, new) if isinstance(v, WAITING) else v) for k, v in self.waiting)
         return replace(self.drop(old).drop(new).put(new, session), names=names, waiting=waiting)
 
     def raise_(self, raised: Raised) -> State:
         return replace(self, raised=raised)
+
+    def restack(self, stack: Stack) -> State:
+        """A stack has changed: whatever holds it holds it as it is now."""
+
+        def now(value: object) -> bool:
+            return isinstance(value, Stack) and value.key == stack.key
+
+        names = tuple((n, stack if now(v) else v) for n, v in self.names)
+        return replace(self, names=names, waiting=tuple((k, stack if now(v) else v) for k, v in self.waiting))
 
     def settle(self) -> State:
         return replace(self, raised=None)
@@ -318,7 +343,7 @@ class State:
         for _, value in self.names:
             found.update(sites_in(value))
         for _, what in self.waiting:
-            if isinstance(what, (Held, Manager, Holder)):
+            if isinstance(what, WAITING):
                 found.update(sites_in(what))
         return frozenset(found)
 
@@ -339,6 +364,15 @@ def closed(state: State, site: Site, node: cst.CSTNode) -> State:
     return state.put(site, ended).note(node, "closed", site)
 
 
+def rolled_back(state: State, site: Site, *, to_savepoint: bool = False) -> State:
+    """The transaction ends, or what was done since a savepoint; either way the session is sound again."""
+    session = state.session(site)
+    if session is None:
+        return state
+    phase = session.phase if session.phase is Phase.CLOSED or to_savepoint else Phase.ENDED
+    return state.put(site, replace(session, phase=phase, failed=None, swallowed=None, pending=False))
+
+
 def reopen(state: State, site: Site, node: cst.CSTNode) -> State:
     """A closed session that is used begins again, and this function owes the close once more."""
     session = state.session(site)
@@ -355,6 +389,14 @@ def swallow(state: State, handler: cst.CSTNode) -> State:
         if session.failed is not None and session.swallowed is None:
             state = state.update(site, swallowed=handler)
     return state.settle()
+
+
+def unswallow(state: State, handler: cst.CSTNode) -> State:
+    """An exception leaves `handler`, so what it took is not over."""
+    for site, session in state.sessions:
+        if session.swallowed is handler:
+            state = state.update(site, swallowed=None)
+    return state
 
 
 @dataclass(frozen=True)

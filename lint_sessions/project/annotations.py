@@ -16,7 +16,7 @@ from lint_sessions.project.known import (
 )
 from lint_sessions.project.modules import Module
 from lint_sessions.project.names import Binding, Kind
-from lint_sessions.project.scopes import Scope
+from lint_sessions.project.scopes import Scope, last_name
 from lint_sessions.project.types import (
     AwaitableType,
     CallableType,
@@ -60,6 +60,20 @@ def declared(types: Types, node: cst.BaseExpression, scope: Scope) -> Type | Non
     if alias is not None:
         return declared(types, alias[0], alias[1])
     return instance_of(types, types.infer(node, scope))
+
+
+def allows_none(node: cst.BaseExpression) -> bool:
+    """Whether an annotation says that None may be given: `X | None`, `Optional[X]`."""
+    match node:
+        case cst.Name(value="None"):
+            return True
+        case cst.BinaryOperation(left=left, operator=cst.BitOr(), right=right):
+            return allows_none(left) or allows_none(right)
+        case cst.Subscript(value=base, slice=items):
+            if last_name(base) in ("Optional", "Union"):
+                parts = [i.slice.value for i in items if isinstance(i.slice, cst.Index)]
+                return last_name(base) == "Optional" or any(allows_none(part) for part in parts)
+    return False
 
 
 def _alias(types: Types, node: cst.BaseExpression, scope: Scope) -> tuple[cst.BaseExpression, Scope] | None:

@@ -304,6 +304,15 @@ class Types:
                 return MethodType(base, name)
         return None
 
+    def session_attribute(self, kind: Type | None) -> str | None:
+        """The attribute in which an object of the project keeps its one session; None with several, or none."""
+        if not (isinstance(kind, InstanceType) and isinstance(kind.cls, ClassType)):
+            return None
+        method = self.method(kind.cls, "__init__")
+        names = method.scope.attributes_set if method is not None else ()
+        found = [name for name in names if isinstance(self.attribute(kind, name), SessionType)]
+        return found[0] if len(found) == 1 else None
+
     def ancestry(self, scope: Scope) -> Iterator[Scope | External]:
         """A class and its bases, nearest first; each external base by its name."""
         pending: list[tuple[Scope, int]] = [(scope, 0)]

@@ -103,8 +103,6 @@ def caught(run: Run | None, row: int) -> None:
     for session in run.sessions if run is not None else ():
         if not session.is_active and session.swallowed is None:
             session.swallowed = row
-        elif not session.is_active:
-            session.taken_again.add(row)
 
 
 def unknown(run: Run) -> dict[str, Callable[..., Any]]:
@@ -134,7 +132,7 @@ def unknown(run: Run) -> dict[str, Callable[..., Any]]:
 def hooks(run: Run) -> dict[str, Callable[..., Any]]:
     """What instrumented code calls."""
 
-    def reraised(row: int) -> None:
+    def left(row: int) -> None:
         for session in run.sessions:
             if session.swallowed == row:
                 session.swallowed = None
@@ -179,7 +177,7 @@ def hooks(run: Run) -> dict[str, Callable[..., Any]]:
 
     return {
         "__caught__": functools.partial(caught, run),
-        "__reraised__": reraised,
+        "__left__": left,
         "__lent__": lent,
         "__turn__": turn,
         "__helper__": helper,

@@ -47,8 +47,6 @@ class Observed:
 
     harms: dict[Harm, list[str]] = field(default_factory=dict)
     """Each harm with the choices of the first run that shows it."""
-    possible: set[Harm] = field(default_factory=set)
-    """What may be reported and need not be."""
     runs: int = 0
     exhausted: bool = True
     spoiled: bool = False
@@ -57,7 +55,6 @@ class Observed:
     def add(self, other: Observed) -> None:
         for harm, run in other.harms.items():
             self.harms.setdefault(harm, run)
-        self.possible |= other.possible
         self.runs += other.runs
         self.exhausted &= other.exhausted
         self.spoiled |= other.spoiled
@@ -108,8 +105,7 @@ def _moved(observed: Observed, functions: Sequence[AnyFunction], way: int) -> Ob
         return Harm(harm.code, number * 1_000 + harm.row - inside.lineno)
 
     harms = {moved(harm): run for harm, run in observed.harms.items()}
-    possible = {moved(harm) for harm in observed.possible}
-    return Observed(harms, possible, observed.runs, observed.exhausted, observed.spoiled)
+    return Observed(harms, observed.runs, observed.exhausted, observed.spoiled)
 
 
 def _search(entry: AnyFunction, functions: Sequence[AnyFunction], code: CodeType, search: Search) -> Observed:
@@ -119,7 +115,6 @@ def _search(entry: AnyFunction, functions: Sequence[AnyFunction], code: CodeType
         run = Run(choices, entry.name, caught)
         _perform(run, code, entry)
         observed.spoiled |= bool(run.spoiled)
-        observed.possible |= run.possible
         for harm in run.harms:
             observed.harms.setdefault(harm, [*choices.told(), f"in {entry.name}"])
     observed.runs, observed.exhausted = search.runs, search.exhausted

@@ -1,4 +1,4 @@
-"""Makes a program tell the driver what can't be seen from outside: handlers entered, sessions lent, loops turned."""
+"""Makes a program tell the driver what can't be seen from outside: handlers entered and left, sessions lent, loops turned."""
 
 from __future__ import annotations
 
@@ -67,7 +67,6 @@ def instrument(tree: ast.Module) -> ast.Module:
 
 class _Teller(ast.NodeTransformer):
     def __init__(self) -> None:
-        self.handlers: list[int] = []
         self.around = 0
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
@@ -86,15 +85,13 @@ class _Teller(ast.NodeTransformer):
         return node
 
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.AST:
-        self.handlers.append(node.lineno)
         self.generic_visit(node)
-        self.handlers.pop()
-        node.body.insert(0, _call("__caught__", node, node.lineno))
-        return node
-
-    def visit_Raise(self, node: ast.Raise) -> ast.AST | list[ast.stmt]:
-        if node.exc is None and self.handlers:
-            return [_call("__reraised__", node, self.handlers[-1]), node]
+        again = ast.copy_location(ast.Raise(), node.body[-1])
+        left = ast.ExceptHandler(
+            ast.Name("BaseException", ast.Load()), None, [_call("__left__", node, node.lineno), again]
+        )
+        body = ast.Try(node.body, [ast.copy_location(left, node)], [], [])
+        node.body = [_call("__caught__", node, node.lineno), ast.copy_location(body, node)]
         return node
 
     def visit_Yield(self, node: ast.Yield) -> ast.AST:

@@ -61,8 +61,7 @@ def compare(verdict: Verdict, observed: Observed) -> list[Disagreement]:
     missed = [Disagreement(harm, False, tuple(run)) for harm, run in sorted(seen.items()) if harm not in reported]
     if not observed.exhausted or observed.spoiled:
         return missed
-    unseen = reported - seen.keys() - observed.possible
-    return [*missed, *(Disagreement(harm, True) for harm in sorted(unseen))]
+    return [*missed, *(Disagreement(harm, True) for harm in sorted(reported - seen.keys()))]
 
 
 def judge(text: str, limit: int = MAX_RUNS) -> tuple[list[Disagreement], Observed, Verdict]:

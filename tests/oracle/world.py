@@ -69,8 +69,6 @@ class Run:
     """The classes that handlers around a row of the entry name; by 0 all that any handler names."""
     sessions: list[Watched] = field(default_factory=list)
     harms: set[Harm] = field(default_factory=set)
-    possible: set[Harm] = field(default_factory=set)
-    """What may be reported and need not be."""
     spoiled: str = ""
     task: asyncio.Task[None] | None = None
     written: list[sqlite3.Connection] = field(default_factory=list)
@@ -170,8 +168,6 @@ class Watched(Session):
         self.unsaved = False
         self.swallowed: int | None = None
         """The handler that took the failure which made the transaction inactive."""
-        self.taken_again: set[int] = set()
-        """Handlers that went on with the session after that."""
         self.blocks: list[WatchedTransaction] = []
         self.depth = 0
         if run is not None:
@@ -201,15 +197,13 @@ class Watched(Session):
             self.refused(run, "savepoint" if nested else "LS401")
 
     def refused(self, run: Run, code: str) -> None:
-        """What was swallowed comes to light: the first handler is to blame, and the later ones may be."""
+        """What was swallowed comes to light: the handler is to blame that went on without a rollback."""
         if self.swallowed is not None:
             run.harm(code, self.swallowed)
-            run.possible.update(Harm(code, row) for row in self.taken_again)
 
     def forget(self) -> None:
         """Nothing is wrong with the transaction any more."""
         self.swallowed = None
-        self.taken_again.clear()
 
     def execute(self, statement: Any, *args: Any, **options: Any) -> Any:
         if statement is SELECT:

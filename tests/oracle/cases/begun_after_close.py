@@ -1,4 +1,3 @@
-# pending
 # begin() takes no connection; the first statement after the close does.
 # Expected: LS302.
 # mypy: ignore-errors

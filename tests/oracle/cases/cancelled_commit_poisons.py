@@ -1,4 +1,3 @@
-# pending
 # A cancelled commit leaves the transaction inactive, whatever replaces the cancellation.
 # Expected: LS401.
 # mypy: ignore-errors

@@ -1,4 +1,3 @@
-# pending
 # Only the session whose statement is cancelled gives up its connection.
 # Expected: LS301.
 # mypy: ignore-errors

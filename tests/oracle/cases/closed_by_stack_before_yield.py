@@ -1,4 +1,3 @@
-# pending
 # The same where an exit stack closes it.
 # Expected: LS101.
 # mypy: ignore-errors

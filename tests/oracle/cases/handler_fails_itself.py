@@ -1,4 +1,3 @@
-# pending
 # A handler that fails with something else has swallowed the failed commit all the same.
 # Expected: LS401.
 # mypy: ignore-errors

@@ -1,4 +1,3 @@
-# pending
 # A statement in a helper flushes what its caller has added.
 # Expected: LS401.
 # mypy: ignore-errors

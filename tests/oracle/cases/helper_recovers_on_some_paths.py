@@ -1,4 +1,3 @@
-# pending
 # A helper that closes on some paths only leaves the session poisoned on the others.
 # Expected: LS401.
 # mypy: ignore-errors

@@ -1,4 +1,3 @@
-# pending
 # The same in the handler.
 # Expected: LS401.
 # mypy: ignore-errors

@@ -1,4 +1,3 @@
-# pending
 # A parameter that may be None by its annotation, with no default.
 # Expected: LS301.
 # mypy: ignore-errors

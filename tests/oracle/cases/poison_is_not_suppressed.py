@@ -1,4 +1,3 @@
-# pending
 # The same through suppress.
 # Expected: LS401.
 # mypy: ignore-errors

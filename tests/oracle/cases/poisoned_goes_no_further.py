@@ -1,4 +1,3 @@
-# pending
 # A poisoned session raises PendingRollbackError, which is no IntegrityError.
 # Expected: LS401.
 # mypy: ignore-errors

@@ -1,4 +1,3 @@
-# pending
 # While its failure is in flight, a poisoned session refuses everything: nothing fails anew, nothing goes well.
 # Expected: nothing.
 # mypy: ignore-errors

@@ -1,4 +1,3 @@
-# pending
 # What stands behind a use of a poisoned session is never reached.
 # Expected: LS401.
 # mypy: ignore-errors

@@ -1,4 +1,3 @@
-# pending
 # A return whose finally fails hands nothing on.
 # Expected: LS301.
 # mypy: ignore-errors

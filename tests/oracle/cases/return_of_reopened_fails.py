@@ -1,4 +1,3 @@
-# pending
 # The same for a session that was closed before.
 # Expected: LS302.
 # mypy: ignore-errors

@@ -1,4 +1,3 @@
-# pending
 # Leaving a savepoint block rolls back to the savepoint: the session is sound again.
 # Expected: nothing.
 # mypy: ignore-errors

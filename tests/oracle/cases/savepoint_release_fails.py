@@ -1,4 +1,3 @@
-# pending
 # When the release of the savepoint fails, the transaction around it stays open.
 # Expected: LS301.
 # mypy: ignore-errors

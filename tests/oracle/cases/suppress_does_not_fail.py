@@ -1,4 +1,3 @@
-# pending
 # Making a context manager of contextlib does not fail.
 # Expected: nothing.
 # mypy: ignore-errors
