@@ -83,18 +83,26 @@ def leave_one(run: Evaluator, manager: Manager | Holder | Stack, node: cst.CSTNo
             return states
         case Manager(site=site, savepoint=True):
             return leave_savepoint(run, state, site, node)
+        case Manager(site=site, commits=True):
+            return leave_begun(run, manager, node, state)
         case Manager(site=site):
-            session = state.session(site)
-            ended = closed(state, site, node) if manager.closes else state
-            if session is None or not manager.commits:
-                return [ended]
-            if session.failed is not None and session.swallowed is not None:
-                run.poisoned.append(Poisoned(site, session.swallowed, session.failed, node, state))
-            ended = ended if manager.closes else rolled_back(state, site)
-            if session.phase is Phase.ACTIVE or session.pending:
-                run.fail(ended, node, Cause.DATABASE)
-            return [ended]
+            return [closed(state, site, node) if manager.closes else state]
     return [leave_holder(run, state, manager, node)]
+
+
+def leave_begun(run: Evaluator, manager: Manager, node: cst.CSTNode, state: State) -> list[State]:
+    """A `begin()` block ends well: it commits, unless the transaction has failed inside, which goes unnoticed."""
+    site, session = manager.site, state.session(manager.site)
+    if session is None:
+        return [state]
+    if session.failed is not None and session.swallowed is not None:
+        run.poisoned.append(Poisoned(site, session.swallowed, session.failed, node, state))
+    elif session.failed is None and session.pending:
+        state = run.activate(state, site, node) or state
+    ended = closed(state, site, node) if manager.closes else rolled_back(state, site)
+    if session.phase is Phase.ACTIVE or session.pending:
+        run.fail(ended, node, Cause.DATABASE)
+    return [ended]
 
 
 def leave_savepoint(run: Evaluator, state: State, site: Site, node: cst.CSTNode) -> list[State]:

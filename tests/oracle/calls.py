@@ -236,9 +236,9 @@ def close(run: Run, generator: Generator[Any, Any, Any]) -> None:
 
 
 def use(run: Run, value: object) -> None:
-    """Whoever drives the generator runs a statement, which goes well."""
+    """Whoever drives the generator runs a statement, which goes well, or none."""
     session = session_of(value)
-    if session is not None and session.is_active:
+    if session is not None and session.is_active and not run.choices.pick(2, "the user of the generator does nothing"):
         STAGE.run = None
         session.execute(select(Item))
         STAGE.run = run
