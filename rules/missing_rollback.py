@@ -124,7 +124,7 @@ def _left_behind(runs: Lifecycle) -> list[Poisoned]:
     for state, _ in runs.returned:
         for site, session in state.sessions:
             if session.failed is not None and session.swallowed is not None and not site.acquired:
-                found.setdefault(session.swallowed, Poisoned(site, session.swallowed, session.failed, None, state))
+                found.setdefault(session.swallowed, Poisoned(site, session.swallowed, session.failed.node, None, state))
     return list(found.values())
 
 
@@ -134,7 +134,8 @@ def _roll_back_first(context: Context, poisoned: Poisoned) -> Fix | None:
     if not isinstance(handler, cst.ExceptHandler):
         return None
     if isinstance(poisoned.use, cst.WithItem) or any(
-        isinstance(what, Manager) and what.commits and what.site == site for _, what in poisoned.state.waiting
+        isinstance(what, Manager) and (what.commits or what.savepoint) and what.site == site
+        for _, what in poisoned.state.waiting
     ):
         return None  # inside `begin()`, a rollback ends the block's own transaction
     name = next((name for name, value in poisoned.state.names if value == Held(site)), None)

@@ -24,6 +24,7 @@ from lint_sessions.flow.state import (
     Bound,
     Cause,
     Derived,
+    Failure,
     Form,
     Held,
     Holder,
@@ -100,23 +101,7 @@ def operation(run: Evaluator, node: cst.Call, site: Site, name: str, args: Argum
     """A method of a session is called; the coroutine of an AsyncSession waits until it is awaited."""
     state = escape(state, (s for _, value in args for s in sites_in(value) if s != site))
     if name in ("begin", "begin_nested"):
-        savepoint = name == "begin_nested"
-        session = state.session(site)
-        if savepoint:
-            begun = flushed(run, state, site, node)
-            if begun is None:
-                return []
-            state = begun
-        elif session is not None and session.phase is Phase.ACTIVE:
-            run.fail(state, node, Cause.DATABASE)  # a transaction has begun already
-        return [
-            (
-                state,
-                Manager(
-                    site, Held(site) if site.flavor.is_async else None, closes=False, commits=True, savepoint=savepoint
-                ),
-            )
-        ]
+        return begin(run, node, site, state, savepoint=name == "begin_nested")
     if name == "query":
         return [(state, Derived(site, Form.QUERY))]
     if name in ("add", "add_all"):
@@ -136,8 +121,21 @@ def operation(run: Evaluator, node: cst.Call, site: Site, name: str, args: Argum
     return perform(run, node, site, name, state)
 
 
+def begin(run: Evaluator, node: cst.Call, site: Site, state: State, *, savepoint: bool) -> list[Outcome]:
+    """A transaction or savepoint begins, to be left later: neither emits anything yet, but a savepoint flushes."""
+    session = state.session(site)
+    entered = Held(site) if site.flavor.is_async else None
+    if session is None or not savepoint:
+        if session is not None and session.phase is Phase.ACTIVE:
+            run.fail(state, node, Cause.DATABASE)  # a transaction has begun already
+        return [(state, Manager(site, entered, closes=False, commits=True))]
+    begun = flushed(run, state, site, node)
+    manager = Manager(site, entered, closes=False, savepoint=True, ran=session.ran)
+    return [(begun.update(site, ran=False), manager)] if begun is not None else []
+
+
 def flushed(run: Evaluator, state: State, site: Site, node: cst.CSTNode) -> State | None:
-    """A savepoint begins or ends: what is pending is flushed; the SAVEPOINT itself waits for the first statement."""
+    """What is pending is flushed; None where the session refuses it."""
     session = state.session(site)
     if session is None or not session.pending:
         return state if run.is_sound(state, site, node) else None
@@ -155,7 +153,7 @@ def execute(run: Evaluator, state: State, site: Site, node: cst.CSTNode, *, pois
     failing = running
     if poisons:
         running = running.update(site, pending=False)
-        failing = running.update(site, failed=node, swallowed=None)
+        failing = running.update(site, failed=Failure(node), swallowed=None)
     run.fail(failing, node, Cause.DATABASE)
     if site.flavor.is_async:
         run.cancel(failing.update(site, phase=Phase.ENDED), node)
@@ -206,7 +204,7 @@ def transaction(run: Evaluator, node: cst.Call, manager: Manager, name: str, sta
     if name in ("rollback", "close"):
         return [(rolled_back(state, site, to_savepoint=manager.savepoint), None)]
     if name == "commit":
-        run.fail(state.update(site, failed=node, swallowed=None), node, Cause.DATABASE)
+        run.fail(state.update(site, failed=Failure(node), swallowed=None), node, Cause.DATABASE)
         return [(state if manager.savepoint else state.update(site, phase=Phase.ENDED, pending=False), None)]
     return [(state, Held(site) if name in ("start", "session") else None)]
 
@@ -402,7 +400,7 @@ def unknown(run: Evaluator, node: cst.Call, args: Arguments, state: State) -> li
     keeper = last_name(node.func) in KEEPERS and isinstance(node.func, cst.Attribute)
     for site in sites:
         if not keeper:
-            state = state.update(site, phase=Phase.ACTIVE, used=True)
+            state = state.update(site, phase=Phase.ACTIVE)
     state = escape(state, sites)
     if keeper:
         entered = args[0][1] if args else None

@@ -35,7 +35,7 @@ def decide(run: Evaluator, node: cst.BaseExpression, state: State) -> tuple[list
             after, value = run.name(node, state)
             truth = truth_of(value)
             if truth is None:
-                return refine(run, node, after)
+                return refine(node, after)
             return ([after], []) if truth else ([], [after])
     true_states: list[State] = []
     false_states: list[State] = []
@@ -60,27 +60,25 @@ def is_none(run: Evaluator, node: cst.BaseExpression, state: State) -> tuple[lis
             case Truth.TRUE | Truth.FALSE | Truth.SOME | Held() | Holder() | Items() | Manager():
                 some.append(after)
             case Derived(nullable=True):
-                none.append(learn(run, name, Truth.NONE, after))
-                some.append(learn(run, name, replace(value, nullable=False), after))
+                none.append(learn(name, Truth.NONE, after))
+                some.append(learn(name, replace(value, nullable=False), after))
             case Derived() | Bound() | Pending():
                 some.append(after)
             case _:
-                none.append(learn(run, name, Truth.NONE, after))
-                some.append(learn(run, name, Truth.SOME, after))
+                none.append(learn(name, Truth.NONE, after))
+                some.append(learn(name, Truth.SOME, after))
     return none, some
 
 
-def refine(run: Evaluator, node: cst.Name, state: State) -> tuple[list[State], list[State]]:
+def refine(node: cst.Name, state: State) -> tuple[list[State], list[State]]:
     value = state.value(node.value)
     if isinstance(value, Derived):
-        return [state.bind(node.value, replace(value, nullable=False))], [learn(run, node, Truth.NONE, state)]
-    return [learn(run, node, Truth.TRUE, state)], [learn(run, node, Truth.FALSY, state)]
+        return [state.bind(node.value, replace(value, nullable=False))], [learn(node, Truth.NONE, state)]
+    return [learn(node, Truth.TRUE, state)], [learn(node, Truth.FALSY, state)]
 
 
-def learn(run: Evaluator, node: cst.CSTNode, value: Value, state: State) -> State:
-    if isinstance(node, cst.Name) and (node.value in run.interesting or state.knows(node.value)):
-        return state.bind(node.value, value)
-    return state
+def learn(node: cst.CSTNode, value: Value, state: State) -> State:
+    return state.bind(node.value, value) if isinstance(node, cst.Name) else state
 
 
 def truth_of(value: Value) -> bool | None:

@@ -48,6 +48,8 @@ from lint_sessions.project.types import (
 )
 
 if TYPE_CHECKING:
+    from lint_sessions.flow.graph import Graph
+    from lint_sessions.flow.liveness import LiveTruths
     from lint_sessions.flow.summary import Given, Summary
 
 Outcome = tuple[State, Value]
@@ -59,6 +61,8 @@ class Summaries(Protocol):
     def of(self, function: FunctionType, given: tuple[Given, ...]) -> Summary: ...
 
     def tested(self, scope: Scope) -> frozenset[str]: ...
+
+    def graph(self, scope: Scope, node: cst.FunctionDef) -> tuple[Graph, LiveTruths]: ...
 
     def closes(self, kind: Type | None, names: Sequence[str]) -> bool: ...
 
@@ -128,8 +132,8 @@ class Evaluator(ABC):
         session = state.session(site)
         state = reopen(state, site, node)
         if session is not None and session.phase is not Phase.ACTIVE:
-            state = state.update(site, phase=Phase.ACTIVE, used=True).note(node, "used", site)
-        return state
+            state = state.update(site, phase=Phase.ACTIVE).note(node, "used", site)
+        return state if session is None or session.ran else state.update(site, ran=True)
 
     def is_sound(self, state: State, site: Site, node: cst.CSTNode) -> bool:
         """Whether the transaction takes what it is asked for; a poisoned one raises."""
@@ -137,7 +141,7 @@ class Evaluator(ABC):
         if session is None or session.failed is None:
             return True
         if session.swallowed is not None:
-            self.poisoned.append(Poisoned(site, session.swallowed, session.failed, node, state))
+            self.poisoned.append(Poisoned(site, session.swallowed, session.failed.node, node, state))
         self.throw(state, Raised(Cause.DATABASE, PENDING_ROLLBACK, node))
         return False
 
@@ -308,7 +312,7 @@ class Evaluator(ABC):
                 # A session that is closed already begins again where its user runs something, which it need not do.
                 ways = ways if any(self.is_closed(after, site) for site in lent) else []
                 for site in lent:
-                    after = after.update(site, lent=True, owned=True, phase=Phase.ACTIVE, used=True)
+                    after = after.update(site, lent=True, owned=True, phase=Phase.ACTIVE)
                 ways.insert(0, after.note(node, "yielded"))
             for way in ways:
                 if sites and not self.is_fixture:
@@ -335,7 +339,7 @@ class Evaluator(ABC):
         for before, value in self.eval(node.left, state):
             truth = truth_of(value)
             if isinstance(node.left, cst.Name) and truth is None:
-                true, false = refine(self, node.left, before)
+                true, false = refine(node.left, before)
                 stopped, going = (true, false) if stops_on_true else (false, true)
                 ends += [(s, value) for s in stopped]
                 ends += [o for s in going for o in self.eval(node.right, s)]
@@ -414,9 +418,6 @@ class Evaluator(ABC):
                 return [(state, Held(site))]
         return [(state, None)]
 
-    interesting: frozenset[str] = frozenset()
-    """Names whose truth is worth remembering: tested more than once, or set beside an acquisition."""
-
     # --- assignment ------------------------------------------------------------------------------------------------
 
     def assign(self, target: cst.CSTNode, value: Value, state: State) -> State:
@@ -424,8 +425,6 @@ class Evaluator(ABC):
             case cst.Name(value=name):
                 if name in self.scope.outer_names or self.scope.is_module:
                     state = escape(state, sites_in(value))
-                if isinstance(value, Truth) and name not in self.interesting:
-                    value = None
                 return state.forget(f"{name}.").bind(name, value)
             case cst.Tuple(elements=elements) | cst.List(elements=elements):
                 items = value.items if isinstance(value, Items) and len(value.items) == len(elements) else None

@@ -7,7 +7,7 @@ it gives up.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -17,7 +17,8 @@ import libcst as cst
 from lint_sessions.flow.calls import Run
 from lint_sessions.flow.conditions import decide
 from lint_sessions.flow.evaluate import Evaluator, Summaries
-from lint_sessions.flow.graph import Action, BasicBlock, Graph, Step, build
+from lint_sessions.flow.graph import Action, BasicBlock, Graph, Step
+from lint_sessions.flow.liveness import LiveTruths
 from lint_sessions.flow.managers import enter, leave, leave_error
 from lint_sessions.flow.state import (
     Cause,
@@ -121,21 +122,20 @@ def follow(
     """Run a function from its entry; `given` is what it gets in one context, None: the types of its parameters tell."""
     node = scope.function
     assert node is not None
-    graph = build(node.body.body if isinstance(node.body, cst.BaseSuite) else [node.body])
     run = Run(types, summaries, scope, types.is_fixture(scope), _releases(node))
-    run.interesting = _interesting(node)
     run.in_summary = given is not None
     try:
         states = _initial(types, scope, node) if given is None else [_entered(node, given)]
-        return _Exploration(run, graph, states).result
+        return _Exploration(run, *summaries.graph(scope, node), states).result
     except RecursionError:
         return Lifecycle(gave_up=True)
 
 
 class _Exploration:
-    def __init__(self, run: Evaluator, graph: Graph, states: Sequence[State]) -> None:
+    def __init__(self, run: Evaluator, graph: Graph, live: LiveTruths, states: Sequence[State]) -> None:
         self.run = run
         self.graph = graph
+        self.live = live
         node = run.scope.function
         self.is_entry = node is not None and bool(node.decorators) and not run.is_fixture
         """Somebody else calls the function, time and again, and nobody here sees its exceptions."""
@@ -156,6 +156,13 @@ class _Exploration:
     def push(self, block: BasicBlock | None, state: State) -> None:
         if block is None:
             return
+        if block is self.graph.raised:
+            state = replace(state, names=(), waiting=())
+        else:
+            live = self.live.get(id(block), frozenset())
+            names = tuple((n, v) for n, v in state.names if not isinstance(v, Truth) or n in live or n == "return")
+            if len(names) != len(state.names):
+                state = replace(state, names=names)
         seen = self.seen.setdefault(id(block), set())
         if state not in seen:
             seen.add(state)
@@ -195,8 +202,8 @@ class _Exploration:
     def leave(self, state: State, raised: Raised | None) -> None:
         for site, session in state.sessions:
             if site.shared and session.failed is not None and (session.swallowed is not None or self.is_entry):
-                place = session.swallowed or session.failed
-                self.run.poisoned.append(Poisoned(site, place, session.failed, None, state))
+                place = session.swallowed or session.failed.node
+                self.run.poisoned.append(Poisoned(site, place, session.failed.node, None, state))
             if session.owned and session.phase is Phase.ACTIVE:
                 how, node = _exit(raised, state)
                 self.result.leaks.append(Leak(site, how, node, session.lent, session.reopened, state.trail))
@@ -352,7 +359,7 @@ class _Exploration:
             return
         session = state.session(value.site)
         if session is not None and session.failed is not None and session.swallowed is not None:
-            self.run.poisoned.append(Poisoned(value.site, session.swallowed, session.failed, node, state))
+            self.run.poisoned.append(Poisoned(value.site, session.swallowed, session.failed.node, node, state))
 
     def raise_(self, node: cst.CSTNode, handler: cst.CSTNode | None, state: State) -> None:
         run = self.run
@@ -401,43 +408,6 @@ def _exit(raised: Raised | None, state: State) -> tuple[Exit, cst.CSTNode | None
 def _releases(node: cst.FunctionDef) -> bool:
     """Whether a function closes or removes any session itself: then it means to own what it takes from a registry."""
     return any(isinstance(n, cst.Attribute) and n.attr.value in ("close", "remove") for n in walk_scope(node))
-
-
-def _interesting(node: cst.FunctionDef) -> frozenset[str]:
-    """Names whose truth is worth remembering: set to a constant, or tested more than once."""
-    constant: set[str] = set()
-    for inner in walk_scope(node):
-        match inner:
-            case cst.Assign(targets=[cst.AssignTarget(target=cst.Name(value=name))], value=value) if _is_truth(value):
-                constant.add(name)
-    tested = tests(node)
-    repeated = {name for name, count in tested.items() if count > 1}
-    return frozenset(repeated | (constant & set(tested)))
-
-
-def tests(node: cst.FunctionDef) -> Counter[str]:
-    """How often each name is tested in a run; a test in a loop counts twice."""
-    tested: Counter[str] = Counter()
-    for inner in walk_scope(node):
-        match inner:
-            case cst.If(test=test) | cst.IfExp(test=test) | cst.While(test=test) | cst.Assert(test=test):
-                tested.update({n.value for n in walk_scope(test) if isinstance(n, cst.Name)})
-            case cst.BooleanOperation(left=cst.Name(value=name)):
-                tested[name] += 1
-            case cst.Assign(targets=[cst.AssignTarget(target=cst.Name())], value=value) if _is_truth(value):
-                tested.update({n.value for n in walk_scope(value) if isinstance(n, cst.Name)})
-        if isinstance(inner, (cst.For, cst.While)):
-            for part in walk_scope(inner.body):
-                if isinstance(part, (cst.If, cst.IfExp, cst.While, cst.Assert)):
-                    tested.update({n.value for n in walk_scope(part.test) if isinstance(n, cst.Name)})
-    return tested
-
-
-def _is_truth(node: cst.BaseExpression) -> bool:
-    match node:
-        case cst.Name(value="None" | "True" | "False") | cst.Comparison() | cst.UnaryOperation(operator=cst.Not()):
-            return True
-    return False
 
 
 def _initial(types: Types, scope: Scope, node: cst.FunctionDef) -> list[State]:

@@ -16,7 +16,6 @@ from lint_sessions.flow.state import (
     Manager,
     Phase,
     Poisoned,
-    Site,
     Stack,
     State,
     Value,
@@ -82,7 +81,7 @@ def leave_one(run: Evaluator, manager: Manager | Holder | Stack, node: cst.CSTNo
                 states = [after for before in states for after in leave_one(run, inner, node, before)]
             return states
         case Manager(site=site, savepoint=True):
-            return leave_savepoint(run, state, site, node)
+            return leave_savepoint(run, manager, node, state)
         case Manager(site=site, commits=True):
             return leave_begun(run, manager, node, state)
         case Manager(site=site):
@@ -96,7 +95,7 @@ def leave_begun(run: Evaluator, manager: Manager, node: cst.CSTNode, state: Stat
     if session is None:
         return [state]
     if session.failed is not None and session.swallowed is not None:
-        run.poisoned.append(Poisoned(site, session.swallowed, session.failed, node, state))
+        run.poisoned.append(Poisoned(site, session.swallowed, session.failed.node, node, state))
     elif session.failed is None and session.pending:
         state = run.activate(state, site, node) or state
     ended = closed(state, site, node) if manager.closes else rolled_back(state, site)
@@ -105,19 +104,26 @@ def leave_begun(run: Evaluator, manager: Manager, node: cst.CSTNode, state: Stat
     return [ended]
 
 
-def leave_savepoint(run: Evaluator, state: State, site: Site, node: cst.CSTNode) -> list[State]:
+def leave_savepoint(run: Evaluator, manager: Manager, node: cst.CSTNode, state: State) -> list[State]:
     """The block of a savepoint ends: what is pending is flushed, and what failed inside is rolled back with it."""
-    session = state.session(site)
+    site, session = manager.site, state.session(manager.site)
     if session is None or session.failed is not None:
-        return [rolled_back(state, site, to_savepoint=True)]
-    if session.phase is not Phase.ACTIVE and not session.pending:
-        return [state]
+        return [left_savepoint(state, manager)]
+    if not session.ran and not session.pending:
+        return [state.update(site, ran=manager.ran)]
     after = run.activate(state, site, node) if session.pending else state
     if after is None:
         return []
     after = after.update(site, pending=False)
     run.fail(after, node, Cause.DATABASE)
     return [after]
+
+
+def left_savepoint(state: State, manager: Manager) -> State:
+    """What was done since the savepoint is rolled back."""
+    session = state.session(manager.site)
+    ran = manager.ran or (session is not None and session.ran)
+    return rolled_back(state, manager.site, to_savepoint=True).update(manager.site, ran=ran)
 
 
 def leave_error(run: Evaluator, item: cst.WithItem, state: State) -> tuple[list[State], list[State]]:
@@ -144,7 +150,7 @@ def leave_failing(run: Evaluator, manager: Manager | Holder | Stack, node: cst.C
         case Manager(site=site):
             if manager.closes:
                 return closed(state, site, node)
-            return rolled_back(state, site, to_savepoint=manager.savepoint)
+            return left_savepoint(state, manager) if manager.savepoint else rolled_back(state, site)
     return leave_holder(run, state, manager, node)
 
 

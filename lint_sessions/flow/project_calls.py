@@ -10,6 +10,7 @@ import libcst as cst
 from lint_sessions.flow.evaluate import Evaluator, Outcome
 from lint_sessions.flow.state import (
     Cause,
+    Failure,
     Held,
     Holder,
     Items,
@@ -28,7 +29,7 @@ from lint_sessions.flow.state import (
     reopen,
     sites_in,
 )
-from lint_sessions.flow.summary import FAILED_BEFORE, SWALLOWED_BEFORE, Ending, Given, Summary, entry
+from lint_sessions.flow.summary import SWALLOWED_BEFORE, Ending, Given, Summary, entry
 from lint_sessions.project.names import dotted, parameters
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.types import (
@@ -146,7 +147,7 @@ def refused(run: Evaluator, node: cst.Call, summary: Summary, state: State, sess
     for name in summary.refused:
         session = state.session(sessions[name]) if name in sessions else None
         if session is not None and session.failed is not None and session.swallowed is not None:
-            run.poisoned.append(Poisoned(sessions[name], session.swallowed, session.failed, node, state))
+            run.poisoned.append(Poisoned(sessions[name], session.swallowed, session.failed.node, node, state))
 
 
 def settled(node: cst.Call, ending: Ending, state: State, sessions: dict[str, Site], holder: Holder | None) -> State:
@@ -168,7 +169,7 @@ def _change(state: State, site: Site, left: Session, node: cst.Call) -> State:
     if before is None:
         return state
     if left.phase is Phase.CLOSED:
-        state = closed(state, site, node) if before.phase is not Phase.CLOSED or left.used else state
+        state = closed(state, site, node) if before.phase is not Phase.CLOSED else state
         return escape(state, [site]) if left.stored else state
     phase = before.phase if left.phase is Phase.IDLE else left.phase
     if phase is not Phase.CLOSED and before.phase is Phase.CLOSED:
@@ -179,11 +180,18 @@ def _change(state: State, site: Site, left: Session, node: cst.Call) -> State:
         site,
         phase=phase,
         pending=left.pending,
-        used=before.used or left.used or phase is Phase.ACTIVE,
-        failed=before.failed if left.failed is FAILED_BEFORE else node if left.failed is not None else None,
+        ran=left.ran,
+        failed=_failure(left, before.failed, node),
         swallowed=before.swallowed if left.swallowed is SWALLOWED_BEFORE else left.swallowed,
     )
     return escape(state, [site]) if left.stored else state
+
+
+def _failure(left: Session, before: Failure | None, node: cst.Call) -> Failure | None:
+    """What poisons a session after a call: what did before it, or the call itself."""
+    if left.failed is None:
+        return None
+    return before if left.failed.before else Failure(node)
 
 
 def throw(run: Evaluator, node: cst.Call, raised: Raised, state: State) -> None:
@@ -202,10 +210,8 @@ def returned(
     value = ending.value
     for number, (inner, left) in enumerate(ending.made):
         after, site = run.acquire(after, node, inner.flavor, number)
-        failed = None if left.failed is None else node
-        after = after.update(
-            site, phase=left.phase, pending=left.pending, used=left.used, failed=failed, swallowed=left.swallowed
-        )
+        failed = _failure(left, None, node)
+        after = after.update(site, phase=left.phase, pending=left.pending, failed=failed, swallowed=left.swallowed)
         value = moved(value, inner, site)
     for name, site in sessions.items():
         value = moved(value, Site(f"param:{name}"), site)

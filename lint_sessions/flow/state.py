@@ -42,6 +42,15 @@ class Site:
 
 
 @dataclass(frozen=True)
+class Failure:
+    """A flush or commit that failed. Which one it was does not make two states different."""
+
+    node: cst.CSTNode = field(compare=False, repr=False)
+    before: bool = False
+    """In a summary: it failed before the call."""
+
+
+@dataclass(frozen=True)
 class Session:
     """The typestate of one session."""
 
@@ -52,7 +61,9 @@ class Session:
     """It was yielded and may be in use by whoever drives the generator."""
     pending: bool = False
     """Something was added and not flushed."""
-    failed: cst.CSTNode | None = None
+    ran: bool = True
+    """False in a savepoint inside which no statement has run: it is not emitted before that."""
+    failed: Failure | None = None
     """The statement whose flush or commit failed, with no rollback since."""
     swallowed: cst.CSTNode | None = None
     """The handler that took that failure."""
@@ -60,7 +71,6 @@ class Session:
     """What first used it after it was closed, so that it began again."""
     stored: bool = False
     """It was kept on `self` or given away; in a summary, an effect on the caller."""
-    used: bool = False
 
 
 # --- what a name or an expression can hold ---------------------------------------------------------------------------
@@ -140,6 +150,8 @@ class Manager:
     closes: bool
     commits: bool = False
     savepoint: bool = False
+    ran: bool = True
+    """Of a savepoint: whether a statement had run in the one around it."""
 
 
 @dataclass(frozen=True)
@@ -351,7 +363,7 @@ class State:
 def escape(state: State, sites: Iterable[Site]) -> State:
     """Hand sessions to somebody this function knows nothing of: it owes them nothing any more."""
     for site in sites:
-        state = state.update(site, owned=False, stored=True, used=True)
+        state = state.update(site, owned=False, stored=True)
     return state
 
 

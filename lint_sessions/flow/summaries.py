@@ -11,7 +11,9 @@ from collections.abc import Sequence
 import libcst as cst
 
 from lint_sessions.flow.callers import calling
-from lint_sessions.flow.lifecycle import Exit, Leak, Lifecycle, follow, tests
+from lint_sessions.flow.graph import Graph, build
+from lint_sessions.flow.lifecycle import Exit, Leak, Lifecycle, follow
+from lint_sessions.flow.liveness import LiveTruths, asked_names, live_truths
 from lint_sessions.flow.state import Phase, Poisoned, Session
 from lint_sessions.flow.summary import SWALLOWED_BEFORE, Given, Summary, endings, nothing_known, only_uses
 from lint_sessions.project.names import walk_scope
@@ -34,6 +36,7 @@ class SummaryTable:
         self._summaries: dict[int, dict[tuple[Given, ...], Summary]] = {}
         self._busy: list[tuple[int, tuple[Given, ...]]] = []
         self._tested: dict[int, frozenset[str]] = {}
+        self._graphs: dict[int, tuple[Graph, LiveTruths]] = {}
         self._closers: dict[tuple[Type | None, tuple[str, ...]], bool] = {}
         self.given_up: list[Scope] = []
         """Functions with more states than the analysis follows; nothing is reported for them."""
@@ -53,7 +56,7 @@ class SummaryTable:
             if method is None or method.scope.mentions("super") or not method.scope.mentions("close"):
                 continue
             own = method.scope.first_parameter
-            kept = Given(f"{own}.{attribute}", Session(phase=Phase.ACTIVE, used=True), flavor)
+            kept = Given(f"{own}.{attribute}", Session(phase=Phase.ACTIVE), flavor)
             runs = follow(self.types, self, method.scope, (kept,))
             leaks = [leak for leak in runs.leaks if leak.exit in (Exit.DATABASE, Exit.RETURN, Exit.END)]
             if leaks:
@@ -105,8 +108,15 @@ class SummaryTable:
     def tested(self, scope: Scope) -> frozenset[str]:
         """The names whose truth a function asks for."""
         if id(scope) not in self._tested:
-            self._tested[id(scope)] = frozenset(tests(scope.function)) if scope.function is not None else frozenset()
+            self._tested[id(scope)] = asked_names(scope.function) if scope.function is not None else frozenset()
         return self._tested[id(scope)]
+
+    def graph(self, scope: Scope, node: cst.FunctionDef) -> tuple[Graph, LiveTruths]:
+        """The control-flow graph of a function, with the live truths of its blocks."""
+        if id(scope) not in self._graphs:
+            graph = build(node.body.body if isinstance(node.body, cst.BaseSuite) else [node.body])
+            self._graphs[id(scope)] = graph, live_truths(graph, node)
+        return self._graphs[id(scope)]
 
     def _may_matter(self, function: FunctionType) -> bool:
         """Whether looking inside a call that is given no session can matter."""

@@ -15,6 +15,7 @@ import libcst as cst
 from lint_sessions.flow.state import (
     Cause,
     Derived,
+    Failure,
     Held,
     Items,
     Phase,
@@ -33,8 +34,8 @@ MAX_ENDINGS = 16
 MAX_NAMES = 6
 """Exception classes told apart for one call."""
 
-FAILED_BEFORE, FAILED_INSIDE, SWALLOWED_BEFORE = cst.Pass(), cst.Pass(), cst.Pass()
-"""Stand in a summary for the failed statement and the handler of the caller, and for a statement that fails inside."""
+SWALLOWED_BEFORE = cst.Pass()
+"""Stands in a summary for the handler of the caller that has taken a failure."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,8 @@ def entry(session: Session) -> Session:
         phase=Phase.IDLE if session.phase is Phase.ENDED else session.phase,
         owned=False,
         pending=session.pending,
-        failed=FAILED_BEFORE if session.failed is not None else None,
+        ran=session.ran,
+        failed=Failure(session.failed.node, before=True) if session.failed is not None else None,
         swallowed=SWALLOWED_BEFORE if session.swallowed is not None else None,
     )
 
@@ -131,10 +133,7 @@ def _given(state: State, own: str | None) -> tuple[tuple[str, Session], ...]:
 
 
 def _left(session: Session) -> Session:
-    failed = session.failed
-    if failed is not None and failed is not FAILED_BEFORE:
-        failed = FAILED_INSIDE
-    return replace(session, owned=False, lent=False, reopened=None, failed=failed)
+    return replace(session, owned=False, lent=False, reopened=None)
 
 
 def _is_made(site: Site, session: Session, value: Value) -> bool:
