@@ -53,6 +53,7 @@ from lint_sessions.project.types import (
     FactoryType,
     FunctionType,
     InstanceType,
+    ManagerType,
     MethodType,
     SessionType,
     Type,
@@ -291,6 +292,8 @@ def typed(run: Evaluator, node: cst.Call, kind: Type | None, args: Arguments, st
         case SessionType(flavor=flavor) if flavor.is_scoped:
             state, site = run.acquire(state, node, flavor)
             return [(state, Held(site))]
+        case CallableType(result=ManagerType(maker=FunctionType() as maker)):
+            return of_project(run, node, maker, args, state)
         case CallableType(result=SessionType(flavor=flavor)):
             state, site = run.acquire(state, node, flavor)
             return [(state, Held(site))]

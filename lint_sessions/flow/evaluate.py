@@ -16,6 +16,8 @@ from lint_sessions.flow.state import (
     Cause,
     Derived,
     Form,
+    Generated,
+    Given,
     Held,
     Holder,
     Items,
@@ -50,7 +52,7 @@ from lint_sessions.project.types import (
 if TYPE_CHECKING:
     from lint_sessions.flow.graph import Graph
     from lint_sessions.flow.liveness import LiveTruths
-    from lint_sessions.flow.summary import Given, Summary
+    from lint_sessions.flow.summary import Entrances, Summary
 
 Outcome = tuple[State, Value]
 
@@ -59,6 +61,12 @@ class Summaries(Protocol):
     """What a call of a project function does, as `flow.summaries` finds it."""
 
     def of(self, function: FunctionType, given: tuple[Given, ...]) -> Summary: ...
+
+    def entrances(self, function: FunctionType, given: tuple[Given, ...]) -> Entrances | None: ...
+
+    def leavings(
+        self, made_by: Generated, number: int, sessions: tuple[tuple[str, Session], ...], raised: Raised | None
+    ) -> Summary | None: ...
 
     def tested(self, scope: Scope) -> frozenset[str]: ...
 

@@ -24,6 +24,7 @@ from lint_sessions.flow.state import (
     Cause,
     Derived,
     Form,
+    Given,
     Held,
     Holder,
     Items,
@@ -42,7 +43,6 @@ from lint_sessions.flow.state import (
     swallow,
     unswallow,
 )
-from lint_sessions.flow.summary import Given
 from lint_sessions.project.annotations import allows_none
 from lint_sessions.project.names import parameters, walk_scope
 from lint_sessions.project.scopes import Scope
@@ -96,6 +96,17 @@ class Leak:
     trail: Trail | None
 
 
+@dataclass(frozen=True)
+class Pause:
+    """A generator stands at a yield."""
+
+    state: State
+    value: Value
+    node: cst.CSTNode
+    rest: BasicBlock
+    """Where it goes on."""
+
+
 @dataclass
 class Lifecycle:
     """What the runs of one function do."""
@@ -105,6 +116,8 @@ class Lifecycle:
     returned: list[tuple[State, Value]] = field(default_factory=list)
     """The states at the normal exit, each with the value that is returned."""
     raised: list[State] = field(default_factory=list)
+    paused: list[Pause] = field(default_factory=list)
+    """Of a generator that is followed to its yields: where it stands."""
     gave_up: bool = False
 
     def leak_of(self, site: Site, *, lent: bool) -> Leak | None:
@@ -118,22 +131,64 @@ def follow(
     summaries: Summaries,
     scope: Scope,
     given: tuple[Given, ...] | None = None,
+    *,
+    to_yield: bool = False,
 ) -> Lifecycle:
-    """Run a function from its entry; `given` is what it gets in one context, None: the types of its parameters tell."""
+    """Run a function from its entry, or only to its yields.
+
+    `given` is what it gets in one context; None: the types of its parameters tell.
+    """
     node = scope.function
     assert node is not None
     run = Run(types, summaries, scope, types.is_fixture(scope), _releases(node))
     run.in_summary = given is not None
     try:
         states = _initial(types, scope, node) if given is None else [_entered(node, given)]
-        return _Exploration(run, *summaries.graph(scope, node), states).result
+        exploration = _Exploration(run, *summaries.graph(scope, node), to_yield=to_yield)
+        return exploration.explore([(exploration.graph.entry, state) for state in states])
     except RecursionError:
         return Lifecycle(gave_up=True)
 
 
+def resume(
+    types: Types,
+    summaries: Summaries,
+    scope: Scope,
+    pauses: Sequence[Pause],
+    sessions: tuple[tuple[str, Session], ...],
+    raised: Raised | None,
+) -> Lifecycle:
+    """Run a generator on from a yield, or throw an exception in there; the `sessions` stand now as the caller says."""
+    node = scope.function
+    assert node is not None
+    run = Run(types, summaries, scope, is_fixture=False, releases_scoped=_releases(node))
+    run.in_summary = True
+    starts: list[tuple[BasicBlock | None, State]] = []
+    for pause in pauses:
+        state = _stand(pause.state, dict(sessions))
+        if raised is None:
+            starts.append((pause.rest, state))
+        else:
+            starts.append((pause.rest.error, state.raise_(replace(raised, node=pause.node))))
+    try:
+        return _Exploration(run, *summaries.graph(scope, node)).explore(starts)
+    except RecursionError:
+        return Lifecycle(gave_up=True)
+
+
+def _stand(state: State, sessions: dict[str, Session]) -> State:
+    """The state with some sessions as somebody else has left them."""
+    for site, own in state.sessions:
+        now = sessions.get(site.key.removeprefix("param:"))
+        if now is not None:
+            state = state.put(site, replace(now, owned=own.owned, lent=own.lent, stored=own.stored or now.stored))
+    return state
+
+
 class _Exploration:
-    def __init__(self, run: Evaluator, graph: Graph, live: LiveTruths, states: Sequence[State]) -> None:
+    def __init__(self, run: Evaluator, graph: Graph, live: LiveTruths, *, to_yield: bool = False) -> None:
         self.run = run
+        self.to_yield = to_yield
         self.graph = graph
         self.live = live
         node = run.scope.function
@@ -143,15 +198,19 @@ class _Exploration:
         self.seen: dict[int, set[State]] = {}
         self.queue: deque[tuple[BasicBlock, State]] = deque()
         self.count = 0
-        for state in states:
-            self.push(graph.entry, state)
+        self.rests: dict[tuple[int, int], BasicBlock] = {}
+
+    def explore(self, starts: Sequence[tuple[BasicBlock | None, State]]) -> Lifecycle:
+        """Follow these states from their blocks to the exits."""
+        for block, state in starts:
+            self.push(block, state)
         while self.queue:
-            block, state = self.queue.popleft()
-            self.block(block, state)
+            following, state = self.queue.popleft()
+            self.block(following, state)
             if self.count > MAX_STATES:
-                self.result = Lifecycle(gave_up=True)
-                return
-        self.result.poisoned = run.poisoned
+                return Lifecycle(gave_up=True)
+        self.result.poisoned = self.run.poisoned
+        return self.result
 
     def push(self, block: BasicBlock | None, state: State) -> None:
         if block is None:
@@ -159,10 +218,10 @@ class _Exploration:
         if block is self.graph.raised:
             state = replace(state, names=(), waiting=())
         else:
-            live = self.live.get(id(block), frozenset())
-            names = tuple((n, v) for n, v in state.names if not isinstance(v, Truth) or n in live or n == "return")
-            if len(names) != len(state.names):
-                state = replace(state, names=names)
+            live = self.live.get(id(block))
+            if live is not None:
+                names = tuple((n, v) for n, v in state.names if not isinstance(v, Truth) or n in live or n == "return")
+                state = replace(state, names=names) if len(names) != len(state.names) else state
         seen = self.seen.setdefault(id(block), set())
         if state not in seen:
             seen.add(state)
@@ -183,11 +242,12 @@ class _Exploration:
         states = [state]
         otherwise: list[State] = []
         self.run.is_guarded = block.error is not self.graph.raised
-        for step in block.steps:
+        for number, step in enumerate(block.steps, 1):
             then: list[State] = []
             otherwise = []
+            pausing = self.to_yield and _yield_in(step.node)
             for before in states:
-                yes, no = self.step(step, before)
+                yes, no = self.pause(step.node, before, block, number) if pausing else self.step(step, before)
                 then += [self.sweep(s, step.node) for s in yes]
                 otherwise += [self.sweep(s, step.node) for s in no]
                 for failure in self.run.failures:
@@ -198,6 +258,17 @@ class _Exploration:
             self.push(block.then, after)
         for after in otherwise:
             self.push(block.otherwise, after)
+
+    def pause(self, node: cst.CSTNode, state: State, block: BasicBlock, number: int) -> tuple[list[State], list[State]]:
+        """The generator stands at the yield of a statement; what follows it is for `resume`."""
+        key = (id(block), number)
+        if key not in self.rests:
+            self.rests[key] = BasicBlock(block.error, block.steps[number:], block.then, block.otherwise)
+        place = _yield_in(node)
+        value = place.value if place is not None else None
+        ends = self.run.eval(value, state) if isinstance(value, cst.BaseExpression) else [(state, Truth.NONE)]
+        self.result.paused += [Pause(after, given, node, self.rests[key]) for after, given in ends]
+        return [], []
 
     def leave(self, state: State, raised: Raised | None) -> None:
         for site, session in state.sessions:
@@ -374,6 +445,14 @@ class _Exploration:
         if isinstance(node, cst.Assert):
             raised = Raised(Cause.ERROR, "AssertionError", node)
         run.throw(state, raised)
+
+
+def _yield_in(node: cst.CSTNode) -> cst.Yield | None:
+    """The yield that a statement is, or assigns."""
+    match node:
+        case cst.Expr(value=cst.Yield() as found) | cst.Assign(value=cst.Yield() as found):
+            return found
+    return None
 
 
 def _handed_over(state: State, value: Value) -> State:

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from lint_sessions.flow.generators import enter_generated, fail_generated, leave_generated
 from lint_sessions.flow.state import (
     WAITING,
     Bound,
     Cause,
+    Entered,
+    Generated,
     Held,
     Holder,
     Manager,
@@ -33,38 +36,43 @@ if TYPE_CHECKING:
 CLOSERS = frozenset(["close", "aclose", "remove", "__exit__", "__aexit__"])
 
 
+Leaving = Manager | Holder | Entered | Stack
+"""What waits to be left."""
+
+
 def enter(run: Evaluator, item: cst.WithItem, state: State) -> list[State]:
     ends: list[State] = []
     for after, value in run.eval(item.item, state):
-        inside, entered, manager = entering(run, item, item.item, value, after)
-        if manager is not None:
-            inside = inside.wait(item, manager)
-        if item.asname is not None:
-            inside = run.assign(item.asname.name, entered, inside)
-        ends.append(inside)
+        for inside, entered, manager in entering(run, item, item.item, value, after):
+            waiting = inside.wait(item, manager) if manager is not None else inside
+            ends.append(run.assign(item.asname.name, entered, waiting) if item.asname is not None else waiting)
     return ends
 
 
 def entering(
     run: Evaluator, node: cst.CSTNode, expression: cst.BaseExpression, value: Value, state: State
-) -> tuple[State, Value, Manager | Holder | Stack | None]:
-    """The state once a context manager is entered, what that gives, and what there is to leave."""
+) -> list[tuple[State, Value, Leaving | None]]:
+    """The states once a context manager is entered, each with what that gives and what there is to leave."""
     match value:
         case Held(site=site):
-            return state, value, Manager(site, value, closes=True)
+            return [(state, value, Manager(site, value, closes=True))]
         case Manager():
-            return state, value.entered, value
+            return [(state, value.entered, value)]
         case Holder() | Stack():
-            return state, value, value
+            return [(state, value, value)]
     kind = run.types.entered(run.infer(expression))
+    if isinstance(value, Generated):
+        known = enter_generated(run, node, value, state)
+        if known is not None and not (isinstance(kind, SessionType) and any(given is None for _, given, _ in known)):
+            return list(known)
     if isinstance(kind, SessionType):
         # With arguments, what is entered may be one of them, and somebody else's.
         managed = isinstance(expression, cst.Call) and not expression.args
         state, held = run.borrow(state, f"{id(node)}", node, kind.flavor, managed=managed)
-        return state, held, Manager(held.site, held, closes=True)
+        return [(state, held, Manager(held.site, held, closes=True))]
     if isinstance(run.infer(expression), (ManagerType, InstanceType, ConnectionType)):
         run.fail(state, node, Cause.ERROR)
-    return state, None, None
+    return [(escape(state, sites_in(value)), None, None)]
 
 
 def leave(run: Evaluator, item: cst.WithItem, state: State) -> list[State]:
@@ -72,7 +80,7 @@ def leave(run: Evaluator, item: cst.WithItem, state: State) -> list[State]:
     return leave_one(run, manager, item, state.unwait(item)) if isinstance(manager, WAITING) else [state.unwait(item)]
 
 
-def leave_one(run: Evaluator, manager: Manager | Holder | Stack, node: cst.CSTNode, state: State) -> list[State]:
+def leave_one(run: Evaluator, manager: Leaving, node: cst.CSTNode, state: State) -> list[State]:
     """A context manager is left with no exception."""
     match manager:
         case Stack(exits=exits):
@@ -80,9 +88,11 @@ def leave_one(run: Evaluator, manager: Manager | Holder | Stack, node: cst.CSTNo
             for inner in reversed(exits):
                 states = [after for before in states for after in leave_one(run, inner, node, before)]
             return states
-        case Manager(site=site, savepoint=True):
+        case Entered():
+            return leave_generated(run, node, manager, state)
+        case Manager(savepoint=True):
             return leave_savepoint(run, manager, node, state)
-        case Manager(site=site, commits=True):
+        case Manager(commits=True):
             return leave_begun(run, manager, node, state)
         case Manager(site=site):
             return [closed(state, site, node) if manager.closes else state]
@@ -131,7 +141,7 @@ def leave_error(run: Evaluator, item: cst.WithItem, state: State) -> tuple[list[
     manager = state.waits(item)
     state = state.unwait(item)
     if isinstance(manager, WAITING):
-        return [], [leave_failing(run, manager, item, state)]
+        return leave_failing(run, manager, item, state)
     call = item.item
     kind = run.infer(call.func) if isinstance(call, cst.Call) else None
     if isinstance(call, cst.Call) and isinstance(kind, External) and kind.name in ("contextlib.suppress", "suppress"):
@@ -140,18 +150,25 @@ def leave_error(run: Evaluator, item: cst.WithItem, state: State) -> tuple[list[
     return [], [state]
 
 
-def leave_failing(run: Evaluator, manager: Manager | Holder | Stack, node: cst.CSTNode, state: State) -> State:
-    """A context manager is left by an exception."""
+def leave_failing(run: Evaluator, manager: Leaving, node: cst.CSTNode, state: State) -> tuple[list[State], list[State]]:
+    """A context manager is left by an exception: the states in which it suppresses it, and those in which not."""
     match manager:
         case Stack(exits=exits):
+            sound: list[State] = []
+            failing = [state]
             for inner in reversed(exits):
-                state = leave_failing(run, inner, node, state)
-            return state
+                sound = [after for before in sound for after in leave_one(run, inner, node, before)]
+                ways = [leave_failing(run, inner, node, before) for before in failing]
+                sound += [after for suppressed, _ in ways for after in suppressed]
+                failing = [after for _, going in ways for after in going]
+            return sound, failing
+        case Entered():
+            return fail_generated(run, node, manager, state)
         case Manager(site=site):
             if manager.closes:
-                return closed(state, site, node)
-            return left_savepoint(state, manager) if manager.savepoint else rolled_back(state, site)
-    return leave_holder(run, state, manager, node)
+                return [], [closed(state, site, node)]
+            return [], [left_savepoint(state, manager) if manager.savepoint else rolled_back(state, site)]
+    return [], [leave_holder(run, state, manager, node)]
 
 
 def leave_holder(run: Evaluator, state: State, holder: Holder, node: cst.CSTNode) -> State:
@@ -171,11 +188,14 @@ def stacked(
     first = args[0] if args else None
     match name:
         case "enter_context" | "enter_async_context" if first is not None:
-            state, entered, manager = entering(run, node, first[0].value, first[1], state)
-            if not isinstance(manager, (Manager, Holder)):
-                run.fail(state, node, Cause.ERROR)
-                return [(state, None)]
-            return [(state.restack(Stack(stack.key, (*stack.exits, manager))), entered)]
+            ends: list[Outcome] = []
+            for inside, entered, manager in entering(run, node, first[0].value, first[1], state):
+                if isinstance(manager, (Manager, Holder, Entered)):
+                    inside = inside.restack(Stack(stack.key, (*stack.exits, manager)))
+                else:
+                    run.fail(inside, node, Cause.ERROR)
+                ends.append((inside, entered))
+            return ends
         case "push" | "push_async_exit" | "callback" | "push_async_callback" if first is not None:
             match first[1]:
                 case Held(site=site):

@@ -11,6 +11,8 @@ from lint_sessions.flow.evaluate import Evaluator, Outcome
 from lint_sessions.flow.state import (
     Cause,
     Failure,
+    Generated,
+    Given,
     Held,
     Holder,
     Items,
@@ -29,7 +31,7 @@ from lint_sessions.flow.state import (
     reopen,
     sites_in,
 )
-from lint_sessions.flow.summary import SWALLOWED_BEFORE, Ending, Given, Summary, entry
+from lint_sessions.flow.summary import SWALLOWED_BEFORE, Ending, Summary, entry
 from lint_sessions.project.names import dotted, parameters
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.types import (
@@ -39,6 +41,7 @@ from lint_sessions.project.types import (
     Flavor,
     FunctionType,
     InstanceType,
+    ManagerType,
     SessionType,
 )
 
@@ -62,6 +65,8 @@ def function(
     given = assign_arguments(definition, kind, args)
     if given is None:
         return None
+    if kind.scope.is_generator and isinstance(run.infer(node), ManagerType):
+        return [(state, generated(run, node, kind, state, given, holder))]
     if kind.scope.is_generator:
         given_sites = tuple(s for value in given.values() for s in sites_in(value))
         run.fail(state, node, Cause.ERROR)
@@ -76,7 +81,7 @@ def function(
     refused(run, node, summary, state, sessions)
     ends: list[Outcome] = []
     for ending in summary.endings:
-        after = settled(node, ending, state, sessions, holder)
+        after = settled(node, ending, state, sessions, holder, receiver_of(node))
         if ending.raised is not None:
             throw(run, node, ending.raised, after)
         else:
@@ -105,7 +110,7 @@ def _own(
         for name, site in attributes:
             yield site, f"{own}.{name}"
         return
-    receiver = dotted(node.func.value) if isinstance(node.func, cst.Attribute) else None
+    receiver = receiver_of(node)
     if receiver is None:
         return
     for site, _ in state.sessions:
@@ -142,7 +147,7 @@ def _constant(node: cst.BaseExpression | None) -> Truth | None:
     return None
 
 
-def refused(run: Evaluator, node: cst.Call, summary: Summary, state: State, sessions: dict[str, Site]) -> None:
+def refused(run: Evaluator, node: cst.CSTNode, summary: Summary, state: State, sessions: dict[str, Site]) -> None:
     """Sessions that are poisoned when they are passed, and used inside."""
     for name in summary.refused:
         session = state.session(sessions[name]) if name in sessions else None
@@ -150,7 +155,30 @@ def refused(run: Evaluator, node: cst.Call, summary: Summary, state: State, sess
             run.poisoned.append(Poisoned(sessions[name], session.swallowed, session.failed.node, node, state))
 
 
-def settled(node: cst.Call, ending: Ending, state: State, sessions: dict[str, Site], holder: Holder | None) -> State:
+def generated(
+    run: Evaluator, node: cst.Call, kind: FunctionType, state: State, given: dict[str, Value], holder: Holder | None
+) -> Generated:
+    """A generator-based context manager is made; nothing of it runs before it is entered."""
+    sessions, _ = _sessions(given)
+    for site, name in _own(run, node, kind, state, holder):
+        sessions[name] = site
+    context = tuple(_entries(run, kind, state, sessions, given))
+    return Generated(kind, context, tuple(sorted(sessions.items())), receiver_of(node))
+
+
+def receiver_of(node: cst.Call) -> str | None:
+    """The path of the object whose method is called."""
+    return dotted(node.func.value) if isinstance(node.func, cst.Attribute) else None
+
+
+def settled(
+    node: cst.CSTNode,
+    ending: Ending,
+    state: State,
+    sessions: dict[str, Site],
+    holder: Holder | None = None,
+    receiver: str | None = None,
+) -> State:
     """The sessions of the caller as one ending leaves them."""
     for name, left in ending.sessions:
         if name in sessions:
@@ -158,13 +186,13 @@ def settled(node: cst.Call, ending: Ending, state: State, sessions: dict[str, Si
         elif holder is not None:
             for site in holder.sites:
                 state = _change(state, site, left, node)
-        elif isinstance(node.func, cst.Attribute) and (receiver := dotted(node.func.value)) is not None:
+        elif receiver is not None and "." in name:
             site = Site(f"{receiver}.{name.partition('.')[2]}", node=node, flavor=Flavor(expires=None), acquired=False)
             state = _change(_known(state, site), site, left, node)
     return state
 
 
-def _change(state: State, site: Site, left: Session, node: cst.Call) -> State:
+def _change(state: State, site: Site, left: Session, node: cst.CSTNode) -> State:
     before = state.session(site)
     if before is None:
         return state
@@ -187,14 +215,14 @@ def _change(state: State, site: Site, left: Session, node: cst.Call) -> State:
     return escape(state, [site]) if left.stored else state
 
 
-def _failure(left: Session, before: Failure | None, node: cst.Call) -> Failure | None:
+def _failure(left: Session, before: Failure | None, node: cst.CSTNode) -> Failure | None:
     """What poisons a session after a call: what did before it, or the call itself."""
     if left.failed is None:
         return None
     return before if left.failed.before else Failure(node)
 
 
-def throw(run: Evaluator, node: cst.Call, raised: Raised, state: State) -> None:
+def throw(run: Evaluator, node: cst.CSTNode, raised: Raised, state: State) -> None:
     if raised.cause is not Cause.EXIT or raised.name is not None or run.minds_cancellation(state):
         run.throw(state, replace(raised, node=node))
 
@@ -250,7 +278,7 @@ def construct(run: Evaluator, node: cst.Call, cls: ClassType, args: Arguments, s
         on_self = replace(
             ending, sessions=tuple((n, replace(s, stored=False)) for n, s in ending.sessions if n in held)
         )
-        after = settled(node, on_self, state, held, None)
+        after = settled(node, on_self, state, held)
         if ending.raised is not None:
             throw(run, node, ending.raised, after)
         else:

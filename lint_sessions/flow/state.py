@@ -14,7 +14,7 @@ from enum import Enum
 
 import libcst as cst
 
-from lint_sessions.project.types import Flavor, Type
+from lint_sessions.project.types import Flavor, FunctionType, Type
 
 
 class Phase(Enum):
@@ -159,7 +159,39 @@ class Stack:
     """An ExitStack or AsyncExitStack, with what it will leave."""
 
     key: int
-    exits: tuple[Manager | Holder, ...] = ()
+    exits: tuple[Manager | Holder | Entered, ...] = ()
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a function is given under a name: a parameter, or a path such as `self.session`."""
+
+    name: str
+    value: Session | Truth
+    flavor: Flavor = field(default=Flavor(expires=None), compare=False)
+
+
+@dataclass(frozen=True)
+class Generated:
+    """A context manager that a generator function of the project makes, not entered yet."""
+
+    function: FunctionType
+    given: tuple[Given, ...]
+    sites: tuple[tuple[str, Site], ...]
+    """The sessions of the caller, by the names that they have inside."""
+    receiver: str | None = None
+    """The path of the object whose method the function is."""
+
+
+@dataclass(frozen=True)
+class Entered:
+    """The same, suspended at its yield."""
+
+    made_by: Generated
+    number: int
+    """Which of its ways to a yield it has taken."""
+    sites: tuple[tuple[str, Site], ...]
+    """With the sessions that it has made."""
 
 
 @dataclass(frozen=True)
@@ -169,9 +201,9 @@ class Items:
     items: tuple[Value, ...]
 
 
-Value = Held | Derived | Holder | Bound | Pending | Manager | Stack | Items | Truth | None
+Value = Held | Derived | Holder | Bound | Pending | Manager | Generated | Entered | Stack | Items | Truth | None
 """None: nothing is known."""
-WAITING = (Manager, Holder, Stack)
+WAITING = (Manager, Holder, Entered, Stack)
 """What waits to be left."""
 
 
@@ -184,6 +216,9 @@ def sites_in(value: Value) -> Iterator[Site]:
             yield site
         case Holder(sites=sites) | Bound(base=Holder(sites=sites)):
             yield from sites
+        case Generated(sites=named) | Entered(sites=named):
+            for _, site in named:
+                yield site
         case Items(items=parts) | Stack(exits=parts):
             for part in parts:
                 yield from sites_in(part)
@@ -206,7 +241,9 @@ def moved(value: Value, old: Site, new: Site) -> Value:
             return Items(tuple(moved(item, old, new) for item in items))
         case Stack(exits=exits):
             found = (moved(leaving, old, new) for leaving in exits)
-            return replace(value, exits=tuple(v for v in found if isinstance(v, (Manager, Holder))))
+            return replace(value, exits=tuple(v for v in found if isinstance(v, (Manager, Holder, Entered))))
+        case Generated(sites=named) | Entered(sites=named):
+            return replace(value, sites=tuple((name, new if site == old else site) for name, site in named))
     return value
 
 

@@ -6,16 +6,25 @@ with the summary of a function of which nothing is known yet; nothing is guessed
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import libcst as cst
 
 from lint_sessions.flow.callers import calling
 from lint_sessions.flow.graph import Graph, build
-from lint_sessions.flow.lifecycle import Exit, Leak, Lifecycle, follow
+from lint_sessions.flow.lifecycle import Exit, Leak, Lifecycle, follow, resume
 from lint_sessions.flow.liveness import LiveTruths, asked_names, live_truths
-from lint_sessions.flow.state import Phase, Poisoned, Session
-from lint_sessions.flow.summary import SWALLOWED_BEFORE, Given, Summary, endings, nothing_known, only_uses
+from lint_sessions.flow.state import Generated, Given, Phase, Poisoned, Raised, Session
+from lint_sessions.flow.summary import (
+    SWALLOWED_BEFORE,
+    Entrances,
+    Summary,
+    endings,
+    entrances,
+    nothing_known,
+    only_uses,
+)
 from lint_sessions.project.names import walk_scope
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.sessions import Types
@@ -35,6 +44,8 @@ class SummaryTable:
         self._lifecycles: dict[int, Lifecycle] = {}
         self._summaries: dict[int, dict[tuple[Given, ...], Summary]] = {}
         self._busy: list[tuple[int, tuple[Given, ...]]] = []
+        self._entrances: dict[tuple[int, tuple[Given, ...]], Entrances | None] = {}
+        self._leavings: dict[tuple[object, ...], Summary | None] = {}
         self._tested: dict[int, frozenset[str]] = {}
         self._graphs: dict[int, tuple[Graph, LiveTruths]] = {}
         self._closers: dict[tuple[Type | None, tuple[str, ...]], bool] = {}
@@ -83,27 +94,56 @@ class SummaryTable:
         known = self._summaries.setdefault(id(scope), {})
         if len(known) > MAX_CONTEXTS:
             given = tuple(g for g in given if isinstance(g.value, Session))
-        if given in known:
-            return known[given]
-        key = (id(scope), given)
-        if key in self._busy or len(self._busy) >= MAX_DEPTH:
-            return only_uses(given, is_async=is_async)
-        self._busy.append(key)
-        try:
-            runs = follow(self.types, self, scope, given)
-        finally:
-            self._busy.pop()
-        found = (
-            None
-            if runs.gave_up
-            else endings(runs.returned, runs.raised, scope.first_parameter if function.owner is not None else None)
-        )
-        if found is None:
-            known[given] = nothing_known(given, is_async=is_async)
-        else:
-            refused = {p.site.key.removeprefix("param:") for p in runs.poisoned if p.handler is SWALLOWED_BEFORE}
-            known[given] = Summary(found, tuple(sorted(refused)))
+        if given not in known:
+            with self._looking_into(scope, given) as may:
+                if not may:
+                    return only_uses(given, is_async=is_async)
+                runs = follow(self.types, self, scope, given)
+            known[given] = _summary(runs, function) or nothing_known(given, is_async=is_async)
         return known[given]
+
+    def entrances(self, function: FunctionType, given: tuple[Given, ...]) -> Entrances | None:
+        """The ways in which a generator-based context manager can be entered; None where that is not known."""
+        key = (id(function.scope), given)
+        if key not in self._entrances:
+            with self._looking_into(function.scope, given) as may:
+                if not may:
+                    return None
+                runs = follow(self.types, self, function.scope, given, to_yield=True)
+            self._entrances[key] = None if runs.gave_up else entrances(runs.paused, runs.raised, _own_name(function))
+        return self._entrances[key]
+
+    def leavings(
+        self, made_by: Generated, number: int, sessions: tuple[tuple[str, Session], ...], raised: Raised | None
+    ) -> Summary | None:
+        """What happens when the block of such a context manager ends, well or with an exception."""
+        known = self.entrances(made_by.function, made_by.given)
+        if known is None:
+            return None
+        scope = made_by.function.scope
+        key = (id(scope), made_by.given, number, sessions, raised)
+        if key not in self._leavings:
+            with self._looking_into(
+                scope, (*made_by.given, *(Given(name, session) for name, session in sessions))
+            ) as may:
+                if not may:
+                    return None
+                runs = resume(self.types, self, scope, known.pauses[number], sessions, raised)
+            self._leavings[key] = _summary(runs, made_by.function, frozenset(name for name, _ in sessions))
+        return self._leavings[key]
+
+    @contextmanager
+    def _looking_into(self, scope: Scope, given: tuple[Given, ...]) -> Iterator[bool]:
+        """Whether a function may be followed now: it is not being followed already, nor are too many others."""
+        key = (id(scope), given)
+        may = key not in self._busy and len(self._busy) < MAX_DEPTH
+        if may:
+            self._busy.append(key)
+        try:
+            yield may
+        finally:
+            if may:
+                self._busy.pop()
 
     def tested(self, scope: Scope) -> frozenset[str]:
         """The names whose truth a function asks for."""
@@ -162,6 +202,19 @@ class SummaryTable:
                         ):
                             return True
         return False
+
+
+def _own_name(function: FunctionType) -> str | None:
+    return function.scope.first_parameter if function.owner is not None else None
+
+
+def _summary(runs: Lifecycle, function: FunctionType, made: frozenset[str] = frozenset()) -> Summary | None:
+    """What followed runs look like from outside; None where they are too many."""
+    found = None if runs.gave_up else endings(runs.returned, runs.raised, _own_name(function), made)
+    if found is None:
+        return None
+    refused = {p.site.key.removeprefix("param:") for p in runs.poisoned if p.handler is SWALLOWED_BEFORE}
+    return Summary(found, tuple(sorted(refused)))
 
 
 def _is_stub(node: cst.FunctionDef) -> bool:

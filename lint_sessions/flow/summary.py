@@ -8,7 +8,8 @@ for the caller that sets it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import libcst as cst
 
@@ -16,6 +17,7 @@ from lint_sessions.flow.state import (
     Cause,
     Derived,
     Failure,
+    Given,
     Held,
     Items,
     Phase,
@@ -27,24 +29,19 @@ from lint_sessions.flow.state import (
     Value,
     sites_in,
 )
-from lint_sessions.project.types import Flavor
+
+if TYPE_CHECKING:
+    from lint_sessions.flow.lifecycle import Pause
 
 MAX_ENDINGS = 16
 """Endings told apart for one call; with more of them nothing is known of it."""
+MAX_ENTRANCES = 8
+"""Ways to a yield told apart for one context manager; with more of them nothing is known of it."""
 MAX_NAMES = 6
 """Exception classes told apart for one call."""
 
 SWALLOWED_BEFORE = cst.Pass()
 """Stands in a summary for the handler of the caller that has taken a failure."""
-
-
-@dataclass(frozen=True)
-class Given:
-    """What a function is given under a name: a parameter, or a path such as `self.session`."""
-
-    name: str
-    value: Session | Truth
-    flavor: Flavor = field(default=Flavor(expires=None), compare=False)
 
 
 @dataclass(frozen=True)
@@ -71,6 +68,41 @@ class Summary:
     @property
     def may_give_session(self) -> bool:
         return any(ending.made for ending in self.endings)
+
+
+@dataclass(frozen=True)
+class Entrances:
+    """How a generator-based context manager of the project can be entered."""
+
+    ways: tuple[Ending, ...]
+    """Each ends at a yield; `made` are the sessions of the generator that the block gets."""
+    pauses: tuple[tuple[Pause, ...], ...]
+    """Where the generator stands, by way."""
+    failures: tuple[Ending, ...]
+    """The ways in which it never comes to a yield."""
+
+
+def entrances(paused: Iterable[Pause], raised: Iterable[State], own: str | None) -> Entrances | None:
+    """The ways to the yields of a generator; None with too many of them, or where it yields what is not known."""
+    ways: dict[Ending, list[Pause]] = {}
+    for pause in paused:
+        lent = {site for site in sites_in(pause.value) if not site.key.startswith("param:")}
+        made = tuple((site, left(s)) for site, s in pause.state.sessions if site in lent and not _is_own(site, own))
+        ways.setdefault(Ending(given_of(pause.state, own), _lent(pause.value), made), []).append(pause)
+    failures = endings((), raised, own)
+    if not ways or len(ways) > MAX_ENTRANCES or failures is None:
+        return None
+    return Entrances(tuple(ways), tuple(tuple(pauses) for pauses in ways.values()), failures)
+
+
+def _lent(value: Value) -> Value:
+    """What a block gets of what is yielded."""
+    match value:
+        case Held():
+            return value
+        case Items(items=items):
+            return Items(tuple(_lent(item) for item in items))
+    return None
 
 
 def nothing_known(given: Iterable[Given] = (), *, is_async: bool = False) -> Summary:
@@ -103,18 +135,24 @@ def entry(session: Session) -> Session:
 
 
 def endings(
-    returned: Iterable[tuple[State, Value]], raised: Iterable[State], own: str | None
+    returned: Iterable[tuple[State, Value]],
+    raised: Iterable[State],
+    own: str | None,
+    made: frozenset[str] = frozenset(),
 ) -> tuple[Ending, ...] | None:
-    """The endings of a function's runs; None with too many of them. `own` is the name of a method's object."""
+    """The endings of a function's runs; None with too many of them.
+
+    `own` is the name of a method's object, `made` are the keys of sessions that are known outside already.
+    """
     values: dict[Ending, list[Value]] = {}
     for state, value in returned:
-        made = tuple((site, _left(session)) for site, session in state.sessions if _is_made(site, session, value))
-        known = _outside(value, {site for site, _ in made})
+        new = tuple((site, left(session)) for site, session in state.sessions if _is_made(site, session, value))
+        known = outside(value, {site for site, _ in new})
         lead = known if any(True for _ in sites_in(known)) else None
-        values.setdefault(Ending(_given(state, own), lead, made), []).append(known)
+        values.setdefault(Ending(given_of(state, own, made), lead, new), []).append(known)
     found = [replace(ending, value=_joined(group)) for ending, group in values.items()]
     failures = dict.fromkeys(
-        Ending(_given(state, own), raised=Raised(state.raised.cause, state.raised.name))
+        Ending(given_of(state, own, made), raised=Raised(state.raised.cause, state.raised.name))
         for state in raised
         if state.raised is not None
     )
@@ -124,15 +162,22 @@ def endings(
     return tuple(found) if len(found) <= MAX_ENDINGS else None
 
 
-def _given(state: State, own: str | None) -> tuple[tuple[str, Session], ...]:
+def given_of(state: State, own: str | None, made: frozenset[str] = frozenset()) -> tuple[tuple[str, Session], ...]:
+    """The sessions that are known outside, by name."""
     return tuple(
-        (site.key.removeprefix("param:"), _left(session))
+        (site.key.removeprefix("param:"), left(session))
         for site, session in state.sessions
-        if site.key.startswith("param:") or (own is not None and site.key.startswith(f"{own}."))
+        if site.key.startswith("param:") or site.key in made or _is_own(site, own)
     )
 
 
-def _left(session: Session) -> Session:
+def _is_own(site: Site, own: str | None) -> bool:
+    """Whether a session is kept by the object whose method the function is."""
+    return own is not None and site.key.startswith(f"{own}.")
+
+
+def left(session: Session) -> Session:
+    """A session as the caller finds it afterwards."""
     return replace(session, owned=False, lent=False, reopened=None)
 
 
@@ -144,7 +189,7 @@ def _is_made(site: Site, session: Session, value: Value) -> bool:
     return session.phase is not Phase.CLOSED and not session.stored
 
 
-def _outside(value: Value, made: set[Site]) -> Value:
+def outside(value: Value, made: set[Site]) -> Value:
     """What the caller knows of a returned value."""
     match value:
         case Held(site=site) if site in made or site.key.startswith("param:"):
@@ -152,7 +197,7 @@ def _outside(value: Value, made: set[Site]) -> Value:
         case Derived(site=site) if site.key.startswith("param:"):
             return value
         case Items(items=items):
-            return Items(tuple(_outside(item, made) for item in items))
+            return Items(tuple(outside(item, made) for item in items))
         case Truth():
             return value
     return None

@@ -1,0 +1,91 @@
+"""Generator-based context managers of the project: followed to their yield, and later on from there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from lint_sessions.flow.project_calls import refused, settled, throw
+from lint_sessions.flow.state import Entered, Generated, Session, Site, State, Value, moved, swallow
+from lint_sessions.flow.summary import Summary, entry
+
+if TYPE_CHECKING:
+    from lint_sessions.flow.evaluate import Evaluator
+
+Entering = tuple[State, Value, Entered]
+
+
+def enter_generated(run: Evaluator, node: cst.CSTNode, manager: Generated, state: State) -> list[Entering] | None:
+    """The ways in which a context manager is entered, each with what the block gets; None where that can't be told."""
+    known = run.summaries.entrances(manager.function, manager.given)
+    if known is None:
+        return None
+    sessions = dict(manager.sites)
+    ends: list[Entering] = []
+    for number, way in enumerate(known.ways):
+        after, value, sites = (
+            settled(node, way, state, sessions, receiver=manager.receiver),
+            way.value,
+            list(manager.sites),
+        )
+        for count, (inner, session) in enumerate(way.made):
+            site = Site(f"{id(node)}.{count}", node=node, flavor=inner.flavor, acquired=False, managed=True)
+            after = after.put(site, session)
+            value = moved(value, inner, site)
+            sites.append((inner.key, site))
+        for name, site in manager.sites:
+            value = moved(moved(value, Site(f"param:{name}"), site), Site(name), site)
+        ends.append((after, value, Entered(manager, number, tuple(sites))))
+    for failure in known.failures:
+        if failure.raised is not None:
+            throw(run, node, failure.raised, settled(node, failure, state, sessions, receiver=manager.receiver))
+    return ends
+
+
+def leave_generated(run: Evaluator, node: cst.CSTNode, manager: Entered, state: State) -> list[State]:
+    """The block ends well, and the generator goes on."""
+    summary = _resumed(run, node, manager, state)
+    if summary is None:
+        return [state]
+    ends: list[State] = []
+    for ending in summary.endings:
+        after = settled(node, ending, state, dict(manager.sites), receiver=manager.made_by.receiver)
+        if ending.raised is None:
+            ends.append(after)
+        else:
+            throw(run, node, ending.raised, after)
+    return ends
+
+
+def fail_generated(
+    run: Evaluator, node: cst.CSTNode, manager: Entered, state: State
+) -> tuple[list[State], list[State]]:
+    """The exception in flight is thrown in at the yield: the states in which it is suppressed, and the others."""
+    raised = state.raised
+    summary = _resumed(run, node, manager, state)
+    if summary is None or raised is None:
+        return [], [state]
+    suppressed: list[State] = []
+    going: list[State] = []
+    for ending in summary.endings:
+        after = settled(node, ending, state, dict(manager.sites), receiver=manager.made_by.receiver)
+        if ending.raised is None:
+            suppressed.append(swallow(after, node))
+        elif (ending.raised.cause, ending.raised.name) == (raised.cause, raised.name):
+            going.append(after)
+        else:
+            throw(run, node, ending.raised, after)
+    return suppressed, going
+
+
+def _resumed(run: Evaluator, node: cst.CSTNode, manager: Entered, state: State) -> Summary | None:
+    sessions: list[tuple[str, Session]] = []
+    for name, site in manager.sites:
+        session = state.session(site)
+        if session is not None:
+            sessions.append((name, entry(session)))
+    summary = run.summaries.leavings(manager.made_by, manager.number, tuple(sessions), state.raised)
+    if summary is not None:
+        refused(run, node, summary, state, dict(manager.sites))
+    return summary
