@@ -15,6 +15,7 @@ from lint_sessions.flow.state import (
     Bound,
     Cause,
     Derived,
+    Failure,
     Form,
     Generated,
     Given,
@@ -86,6 +87,8 @@ class Evaluator(ABC):
         self.scope = scope
         self.is_fixture = is_fixture
         self.releases_scoped = releases_scoped
+        self.in_manager = False
+        """Whether the function is a generator-based context manager, so that the block's errors come out of a yield."""
         self.in_summary = False
         """Whether a caller asks, who may hold sessions of which nothing is known here."""
         self.is_guarded = False
@@ -266,6 +269,9 @@ class Evaluator(ABC):
                 return [(state, Bound(base, attr))]
             case Manager() | Stack():
                 return [(state, Bound(base, attr))]
+            case Truth.NONE:
+                self.throw(state, Raised(Cause.LOOKUP, "AttributeError", node))
+                return []
             case Holder(sites=sites, kind=kind):
                 if attr in dict(base.attributes):
                     return [(state, Held(dict(base.attributes)[attr]))]
@@ -322,12 +328,22 @@ class Evaluator(ABC):
                 for site in lent:
                     after = after.update(site, lent=True, owned=True, phase=Phase.ACTIVE)
                 ways.insert(0, after.note(node, "yielded"))
-            for way in ways:
-                if sites and not self.is_fixture:
-                    self.fail(way, node, Cause.ERROR)
-                    self.fail(way, node, Cause.EXIT)
-                ends.append((way, None))
+            if sites or self.in_manager:
+                for way in ways:
+                    self.interrupt(node, way, sites)
+            ends += [(way, None) for way in ways]
         return ends
+
+    def interrupt(self, node: cst.Yield, state: State, sites: Sequence[Site]) -> None:
+        """What may come out of a yield: an error of whoever drives the generator, a failed flush of its, or the end."""
+        if self.is_fixture:
+            return
+        self.fail(state, node, Cause.ERROR)
+        self.fail(state, node, Cause.EXIT)
+        for site, session in state.sessions:
+            if session.phase is not Phase.CLOSED and (site in sites or not site.acquired):
+                poisoned = state.update(site, phase=Phase.ACTIVE, failed=Failure(node), swallowed=None, pending=False)
+                self.fail(poisoned, node, Cause.DATABASE)
 
     def is_closed(self, state: State, site: Site) -> bool:
         session = state.session(site)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from lint_sessions.flow.project_calls import refused, settled, throw
-from lint_sessions.flow.state import Entered, Generated, Session, Site, State, Value, moved, swallow
+from lint_sessions.flow.state import Entered, Generated, Session, Site, State, Value, moved
 from lint_sessions.flow.summary import Summary, entry
 
 if TYPE_CHECKING:
@@ -69,9 +69,9 @@ def fail_generated(
     suppressed: list[State] = []
     going: list[State] = []
     for ending in summary.endings:
-        after = settled(node, ending, state, dict(manager.sites), receiver=manager.made_by.receiver)
+        after = settled(node, ending, state, dict(_reached(manager, state)), receiver=manager.made_by.receiver)
         if ending.raised is None:
-            suppressed.append(swallow(after, node))
+            suppressed.append(after.settle())
         elif (ending.raised.cause, ending.raised.name) == (raised.cause, raised.name):
             going.append(after)
         else:
@@ -81,7 +81,7 @@ def fail_generated(
 
 def _resumed(run: Evaluator, node: cst.CSTNode, manager: Entered, state: State) -> Summary | None:
     sessions: list[tuple[str, Session]] = []
-    for name, site in manager.sites:
+    for name, site in _reached(manager, state):
         session = state.session(site)
         if session is not None:
             sessions.append((name, entry(session)))
@@ -89,3 +89,10 @@ def _resumed(run: Evaluator, node: cst.CSTNode, manager: Entered, state: State) 
     if summary is not None:
         refused(run, node, summary, state, dict(manager.sites))
     return summary
+
+
+def _reached(manager: Entered, state: State) -> list[tuple[str, Site]]:
+    """The sessions of the caller that the generator knows, and those whose failure it may swallow unawares."""
+    known = [site for _, site in manager.sites]
+    failed = [site for site, s in state.sessions if s.failed is not None and s.swallowed is None and site not in known]
+    return [*manager.sites, *((f"#{number}", site) for number, site in enumerate(failed))]

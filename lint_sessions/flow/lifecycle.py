@@ -43,11 +43,11 @@ from lint_sessions.flow.state import (
     swallow,
     unswallow,
 )
-from lint_sessions.project.annotations import allows_none
+from lint_sessions.project.annotations import may_be_none
 from lint_sessions.project.names import parameters, walk_scope
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.sessions import Types
-from lint_sessions.project.types import GeneratorType, SessionType
+from lint_sessions.project.types import FunctionType, GeneratorType, SessionType
 
 MAX_STATES = 4_000
 """States explored in one function before the analysis gives up on it."""
@@ -142,6 +142,7 @@ def follow(
     assert node is not None
     run = Run(types, summaries, scope, types.is_fixture(scope), _releases(node))
     run.in_summary = given is not None
+    run.in_manager = scope.is_generator and types.is_context_manager(FunctionType(scope))
     try:
         states = _initial(types, scope, node) if given is None else [_entered(node, given)]
         exploration = _Exploration(run, *summaries.graph(scope, node), to_yield=to_yield)
@@ -177,11 +178,13 @@ def resume(
 
 
 def _stand(state: State, sessions: dict[str, Session]) -> State:
-    """The state with some sessions as somebody else has left them."""
+    """The state with some sessions as somebody else has left them, also those that are not known in it."""
     for site, own in state.sessions:
-        now = sessions.get(site.key.removeprefix("param:"))
+        now = sessions.pop(site.key.removeprefix("param:"), None)
         if now is not None:
             state = state.put(site, replace(now, owned=own.owned, lent=own.lent, stored=own.stored or now.stored))
+    for name, unknown in sessions.items():
+        state = state.put(Site(name, acquired=False), unknown)
     return state
 
 
@@ -499,15 +502,8 @@ def _initial(types: Types, scope: Scope, node: cst.FunctionDef) -> list[State]:
             continue
         site = Site(f"param:{name}", node=param, flavor=kind.flavor, acquired=False)
         some = [s.put(site, Session(owned=False)).bind(name, Held(site)) for s in states]
-        states = some + [s.bind(name, Truth.NONE) for s in states] if _may_be_none(param) else some
+        states = some + [s.bind(name, Truth.NONE) for s in states] if may_be_none(param) else some
     return states
-
-
-def _may_be_none(param: cst.Param) -> bool:
-    """Whether a parameter can be None by its default, or by its annotation where it has no default."""
-    if param.default is not None or param.annotation is None:
-        return isinstance(param.default, cst.Name) and param.default.value == "None"
-    return allows_none(param.annotation.annotation)
 
 
 def _entered(node: cst.FunctionDef, given: tuple[Given, ...]) -> State:

@@ -32,6 +32,7 @@ from lint_sessions.flow.state import (
     sites_in,
 )
 from lint_sessions.flow.summary import SWALLOWED_BEFORE, Ending, Summary, entry
+from lint_sessions.project.annotations import is_wrongly_none
 from lint_sessions.project.names import dotted, parameters
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.types import (
@@ -129,9 +130,11 @@ def _entries(
     tested = run.summaries.tested(kind.scope)
     for param in parameters(node) if node is not None else ():
         name = param.name.value
-        if name in sessions or name not in tested or param.star:
+        if name in sessions or param.star:
             continue
         value = given[name] if name in given else _constant(param.default)
+        if name not in tested and not (value is Truth.NONE and is_wrongly_none(param)):
+            continue
         if value in (Truth.NONE, Truth.TRUE, Truth.FALSE, Truth.SOME):
             yield Given(name, value)
 
@@ -198,6 +201,7 @@ def _change(state: State, site: Site, left: Session, node: cst.CSTNode) -> State
         return state
     if left.phase is Phase.CLOSED:
         state = closed(state, site, node) if before.phase is not Phase.CLOSED else state
+        state = state.update(site, pending=left.pending)
         return escape(state, [site]) if left.stored else state
     phase = before.phase if left.phase is Phase.IDLE else left.phase
     if phase is not Phase.CLOSED and before.phase is Phase.CLOSED:

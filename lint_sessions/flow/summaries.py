@@ -15,7 +15,7 @@ from lint_sessions.flow.callers import calling
 from lint_sessions.flow.graph import Graph, build
 from lint_sessions.flow.lifecycle import Exit, Leak, Lifecycle, follow, resume
 from lint_sessions.flow.liveness import LiveTruths, asked_names, live_truths
-from lint_sessions.flow.state import Generated, Given, Phase, Poisoned, Raised, Session
+from lint_sessions.flow.state import Generated, Given, Phase, Poisoned, Raised, Session, Truth
 from lint_sessions.flow.summary import (
     SWALLOWED_BEFORE,
     Entrances,
@@ -25,10 +25,11 @@ from lint_sessions.flow.summary import (
     nothing_known,
     only_uses,
 )
-from lint_sessions.project.names import walk_scope
+from lint_sessions.project.annotations import is_wrongly_none
+from lint_sessions.project.names import parameters, walk_scope
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.sessions import Types
-from lint_sessions.project.types import ClassType, Flavor, FunctionType, InstanceType, SessionType, Type
+from lint_sessions.project.types import ClassType, Flavor, FunctionType, InstanceType, SessionType, TupleType, Type
 
 MAX_DEPTH = 8
 """How many calls deep summaries are followed."""
@@ -89,7 +90,7 @@ class SummaryTable:
         is_async = node is not None and node.asynchronous is not None
         if node is None or scope.is_generator or _is_stub(node):
             return nothing_known(given, is_async=is_async)
-        if not any(isinstance(g.value, Session) for g in given) and not self._may_matter(function):
+        if not any(isinstance(g.value, Session) for g in given) and not self._may_matter(function, given):
             return nothing_known(is_async=is_async)
         known = self._summaries.setdefault(id(scope), {})
         if len(known) > MAX_CONTEXTS:
@@ -158,10 +159,16 @@ class SummaryTable:
             self._graphs[id(scope)] = graph, live_truths(graph, node)
         return self._graphs[id(scope)]
 
-    def _may_matter(self, function: FunctionType) -> bool:
+    def _may_matter(self, function: FunctionType, given: tuple[Given, ...]) -> bool:
         """Whether looking inside a call that is given no session can matter."""
+        node = function.scope.function
+        nothing = {g.name for g in given if g.value is Truth.NONE}
+        if nothing and node and any(p.name.value in nothing and is_wrongly_none(p) for p in parameters(node)):
+            return True
         kind = self.types.result(function)
         inner = getattr(kind, "result", kind)
+        if isinstance(inner, TupleType):
+            return any(isinstance(item, SessionType) for item in inner.items)
         return isinstance(inner, SessionType) or _only_raises(function.scope) or _may_touch_own(function)
 
     def closes(self, kind: Type | None, names: Sequence[str]) -> bool:

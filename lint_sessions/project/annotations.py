@@ -62,6 +62,18 @@ def declared(types: Types, node: cst.BaseExpression, scope: Scope) -> Type | Non
     return instance_of(types, types.infer(node, scope))
 
 
+def may_be_none(param: cst.Param) -> bool:
+    """Whether a parameter can be None by its default, or by its annotation where it has no default."""
+    if param.default is not None or param.annotation is None:
+        return isinstance(param.default, cst.Name) and param.default.value == "None"
+    return allows_none(param.annotation.annotation)
+
+
+def is_wrongly_none(param: cst.Param) -> bool:
+    """Whether None is nothing that a parameter takes, by its annotation."""
+    return param.annotation is not None and not may_be_none(param)
+
+
 def allows_none(node: cst.BaseExpression) -> bool:
     """Whether an annotation says that None may be given: `X | None`, `Optional[X]`."""
     match node:

@@ -11,6 +11,7 @@ from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from .world import STAGE, Item, Mishap, Run, places, program_row, session_of, sessions_in
 
@@ -139,7 +140,8 @@ def hooks(run: Run) -> dict[str, Callable[..., Any]]:
 
     def lent(value: object) -> object:
         session = session_of(value)
-        if session is not None and session.row is not None:
+        name = next((name for name, _ in places(sys._getframe(1))), None)
+        if session is not None and session.row is not None and session.owner == name:
             session.lent = True
         return value
 
@@ -192,10 +194,12 @@ def serve(run: Run, generator: Generator[Any, Any, Any]) -> None:
     value = next(generator, None)
     kinds: list[type[Exception]] = [Mishap, *run.caught.get(0, ())]
     for _ in range(MAX_YIELDS):
-        use(run, value)
-        index = run.choices.fail(len(kinds) + 1, "the user of the generator fails")
+        error = use(run, value)
+        index = 0 if error else run.choices.fail(len(kinds) + 1, "the user of the generator fails")
         try:
-            if index == 0:
+            if error is not None:
+                value = generator.throw(error)
+            elif index == 0:
                 value = next(generator)
             elif index > len(kinds):
                 close(run, generator)
@@ -212,10 +216,12 @@ async def serve_async(run: Run, generator: AsyncGenerator[Any, Any]) -> None:
     value = await anext(generator, None)
     kinds: list[type[Exception]] = [Mishap, *run.caught.get(0, ())]
     for _ in range(MAX_YIELDS):
-        use(run, value)
-        index = run.choices.fail(len(kinds) + 2, "the user of the generator fails")
+        failure = use(run, value)
+        index = 0 if failure else run.choices.fail(len(kinds) + 2, "the user of the generator fails")
         try:
-            if index == 0:
+            if failure is not None:
+                value = await generator.athrow(failure)
+            elif index == 0:
                 value = await anext(generator)
             elif index > len(kinds) + 1:
                 await generator.aclose()
@@ -235,10 +241,19 @@ def close(run: Run, generator: Generator[Any, Any, Any]) -> None:
         raise run.spoil(str(error)) from error
 
 
-def use(run: Run, value: object) -> None:
-    """Whoever drives the generator runs a statement, which goes well, or none."""
+def use(run: Run, value: object) -> Exception | None:
+    """Whoever drives the generator runs a statement, or none, or one whose flush fails; gives that failure."""
     session = session_of(value)
-    if session is not None and session.is_active and not run.choices.pick(2, "the user of the generator does nothing"):
-        STAGE.run = None
-        session.execute(select(Item))
+    if session is None or not session.is_active or run.choices.pick(2, "the user of the generator does nothing"):
+        return None
+    STAGE.run = None
+    STAGE.is_broken = bool(run.choices.fail(1, "a flush of the user of the generator fails"))
+    try:
+        session.add(Item()) if STAGE.is_broken else session.execute(select(Item))
+        session.flush()
+    except SQLAlchemyError as error:
+        return error
+    finally:
+        STAGE.is_broken = False
         STAGE.run = run
+    return None

@@ -172,6 +172,8 @@ def _argument(run: Run, arg: ast.arg, names: dict[str, Any]) -> Any:
 def _drive(run: Run, function: Callable[..., Any], arguments: Sequence[Any]) -> None:
     try:
         result = function(*arguments)
+        if isinstance(result, contextlib._GeneratorContextManager):
+            result = result.gen
         if isgenerator(result):
             calls.serve(run, result)
         else:
@@ -184,6 +186,8 @@ async def _drive_async(run: Run, function: Callable[..., Any], arguments: Sequen
     run.task = asyncio.current_task()
     try:
         result = function(*arguments)
+        if isinstance(result, contextlib._AsyncGeneratorContextManager):
+            result = result.gen
         if iscoroutine(result):
             _hand_on(await result)
         elif isasyncgen(result):

@@ -18,16 +18,20 @@ def entries(tree: ast.Module) -> list[AnyFunction]:
 
 
 def reachable(tree: ast.Module, entry: AnyFunction) -> list[AnyFunction]:
-    """A function, and those of the program that it calls, directly or not."""
-    functions = {node.name: node for node in tree.body if isinstance(node, AnyFunction)}
-    found = {entry.name: entry}
-    waiting = [entry]
-    while waiting:
-        for node in ast.walk(waiting.pop()):
-            if isinstance(node, ast.Name) and node.id in functions and node.id not in found:
-                found[node.id] = functions[node.id]
-                waiting.append(functions[node.id])
-    return list(found.values())
+    """A function, and those of the program that it calls, directly or not; of a class, all methods."""
+    functions: dict[str, list[AnyFunction]] = {}
+    for node in tree.body:
+        if isinstance(node, AnyFunction):
+            functions[node.name] = [node]
+        elif isinstance(node, ast.ClassDef):
+            functions[node.name] = [method for method in node.body if isinstance(method, AnyFunction)]
+    found, names = [entry], {entry.name}
+    for function in found:
+        for part in ast.walk(function):
+            if isinstance(part, ast.Name) and part.id in functions and part.id not in names:
+                names.add(part.id)
+                found += functions[part.id]
+    return found
 
 
 def handled(functions: Sequence[AnyFunction]) -> dict[int, list[str]]:
@@ -58,7 +62,7 @@ def _names(node: ast.expr | None) -> list[str]:
 
 def instrument(tree: ast.Module) -> ast.Module:
     """The functions of a program, made to tell; rows stay what they are. The prelude's names come from the driver."""
-    body = [node for node in tree.body if isinstance(node, AnyFunction)]
+    body = [node for node in tree.body if isinstance(node, (AnyFunction, ast.ClassDef))]
     for node in body:
         _Teller().visit(node)
     made = ast.Module(body=list(body), type_ignores=[])

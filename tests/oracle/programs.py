@@ -73,7 +73,7 @@ def helpers(text: str, is_async: bool) -> list[str]:
     while waiting:
         part = waiting.pop()
         for name, helper in library.items():
-            if name not in found and re.search(rf"\b{name}\(", part):
+            if name not in found and re.search(rf"(?<![\w.]){name}\(", part):
                 found[name] = None
                 waiting.append(helper)
     return [library[name] for name in sorted(found)]

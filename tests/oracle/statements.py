@@ -48,8 +48,9 @@ class Writer:
         """A call that acquires."""
         if self.is_async:
             options = ["AsyncLocal()"] * 6 + ["AsyncSession(async_engine)", "await make()", "await make_used()"]
+            options += ["(await make_pair())[0]"]
         else:
-            options = ["SessionLocal()"] * 6 + ["Session(engine)", "make()", "make_used()"]
+            options = ["SessionLocal()"] * 6 + ["Session(engine)", "make()", "make_used()", "make_pair()[0]"]
         return self.rng.choice(options)
 
     def condition(self) -> str:
@@ -91,9 +92,19 @@ class Writer:
         return lines
 
     def call(self, name: str) -> list[str]:
-        """A function gets the session."""
+        """A function gets the session, or an object keeps it."""
+        wait = self.wait
         users = list(ASYNC_USERS if self.is_async else USERS)
-        return [f"{self.wait}{self.rng.choice(users)}({name})"]
+        if self.chance(0.7):
+            return [f"{wait}{self.rng.choice(users)}({name})"]
+        repo = self.fresh("repo")
+        kept = [f"{repo} = Repo({name})", f"{wait}{repo}.{self.rng.choice(['read()', 'save(item)'])}"]
+        options = [[f"{wait}put({name}, item)"], [f"{wait}put({name}, item, False)"]]
+        options += [[f"{wait}put({name}, item, commit=False)"]]
+        options += [[f"if not {wait}try_store({name}, item):", f"    {wait}{name}.rollback()"]]
+        options += [[f"if {wait}try_store({name}, item):", f"    {wait}{name}.commit()"]]
+        options += [kept, kept, [*kept, f"{wait}{repo}.close()"], [f"{wait}Repo({name}).read()"]]
+        return self.rng.choice(options)
 
     def prologue(self) -> list[str]:
         return [self.work()] if self.chance(0.1) else []
@@ -122,7 +133,13 @@ class Writer:
             kinds += [(lambda: self.operation(name), 8), (lambda: self.call(name), 2), (lambda: self.move(name), 0.8)]
             kinds += [(lambda: self.close(name), 0.4)]
         if self.depth < (MAX_DEPTH - 2 if self.small else MAX_DEPTH):
-            kinds += [(self.if_, 2.5), (self.try_, 2), (self.loop, 1), (lambda: self.with_session(2), 0.5)]
+            kinds += [
+                (self.if_, 2.5),
+                (self.match, 0.3),
+                (self.try_, 2),
+                (self.loop, 1),
+                (lambda: self.with_session(2), 0.5),
+            ]
             if self.sessions:
                 kinds += [(self.block_of, 0.7)]
         made = self.rng.choices([k for k, _ in kinds], [share for _, share in kinds])[0]
@@ -152,6 +169,7 @@ class Writer:
         if self.is_async:
             options.pop()
         other = self.fresh("other")
+        options += [[f"{other}, {self.fresh('ok')} = {self.wait}make_pair()"]]
         options += [[f"{other} = {name}"], [f"{other} = {self.new()}"], [f"{other} = {name}", f"{name} = {self.new()}"]]
         lines = self.rng.choice(options)
         if lines[0].startswith(other):
@@ -164,6 +182,12 @@ class Writer:
             lines += [f"elif {self.condition()}:", *deeper(self.block(1))]
         if self.chance(0.4):
             lines += ["else:", *deeper(self.block(2))]
+        return lines
+
+    def match(self) -> list[str]:
+        lines = [f"match flag.{self.fresh('m')}:", "    case True:", *deeper(deeper(self.block(2)))]
+        if self.chance(0.6):
+            lines += [f"    case {self.rng.choice(['_', 'False', 'other'])}:", *deeper(deeper(self.block(1)))]
         return lines
 
     def try_(self) -> list[str]:
@@ -227,6 +251,7 @@ class Writer:
         heads += [[f"{word} {new} as {name}, {name}.begin():"], [f"{word} {closing}({new}) as {name}:"]]
         heads += [[f"{name} = {new}", f"{word} {name}:"], [f"{word} {stack}() as stack:", enter]]
         heads += [[f"{word} {stack}() as stack:", f"{name} = {new}", later]]
+        heads += [[f"{word} scope() as {name}:"]] * 2 + [[f"{word} within() as {name}:"], [f"{word} lend() as {name}:"]]
         head = self.rng.choice(heads)
         self.sessions.append(name)
         body = self.block(size)
@@ -242,6 +267,7 @@ class Writer:
         name = self.rng.choice(self.sessions)
         word = "async with" if self.is_async else "with"
         heads = [f"{word} {name}.begin_nested():"] * 3 + [f"{word} {name}.begin():", f"{word} {name}:"]
+        heads += [f"{word} atomic({name}):", f"{word} quiet({name}):", f"{word} lend({name}):"]
         heads += [f"with suppress({self.rng.choice(['Exception', 'IntegrityError', 'ValueError'])}):"] * 3
         return [self.rng.choice(heads), *deeper(self.block(2))]
 
