@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import libcst as cst
 
+from lint_sessions.flow.arguments import Arguments
 from lint_sessions.flow.evaluate import Evaluator, Outcome
 from lint_sessions.flow.managers import stacked
 from lint_sessions.flow.operations import (
@@ -19,7 +20,7 @@ from lint_sessions.flow.operations import (
     QUIET_CALLS,
     QUIET_RECEIVERS,
 )
-from lint_sessions.flow.project_calls import Arguments, construct, function
+from lint_sessions.flow.project_calls import construct, function
 from lint_sessions.flow.state import (
     Bound,
     Cause,

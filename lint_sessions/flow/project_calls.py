@@ -7,15 +7,14 @@ from dataclasses import replace
 
 import libcst as cst
 
+from lint_sessions.flow.arguments import Arguments, by_parameter, declared, entries, sessions_among
 from lint_sessions.flow.evaluate import Evaluator, Outcome
 from lint_sessions.flow.state import (
     Cause,
     Failure,
     Generated,
-    Given,
     Held,
     Holder,
-    Items,
     Pending,
     Phase,
     Poisoned,
@@ -23,7 +22,6 @@ from lint_sessions.flow.state import (
     Session,
     Site,
     State,
-    Truth,
     Value,
     closed,
     escape,
@@ -31,9 +29,8 @@ from lint_sessions.flow.state import (
     reopen,
     sites_in,
 )
-from lint_sessions.flow.summary import SWALLOWED_BEFORE, Ending, Summary, entry
-from lint_sessions.project.annotations import is_wrongly_none
-from lint_sessions.project.names import dotted, parameters
+from lint_sessions.flow.summary import SWALLOWED_BEFORE, Ending, Summary
+from lint_sessions.project.names import dotted
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.types import (
     AwaitableType,
@@ -45,8 +42,6 @@ from lint_sessions.project.types import (
     ManagerType,
     SessionType,
 )
-
-Arguments = list[tuple[cst.Arg, Value]]
 
 
 def function(
@@ -63,7 +58,8 @@ def function(
     for _, value in args:
         if isinstance(value, Pending):
             state = next(iter(run.settle(value, state)), (state, None))[0]
-    given = assign_arguments(definition, kind, args)
+    args, state = declared(run, kind, args, state)
+    given = by_parameter(kind, args)
     if given is None:
         return None
     if kind.scope.is_generator and isinstance(run.infer(node), ManagerType):
@@ -72,11 +68,11 @@ def function(
         given_sites = tuple(s for value in given.values() for s in sites_in(value))
         run.fail(state, node, Cause.ERROR)
         return [(state, Holder(given_sites) if given_sites else None)]
-    sessions, others = _sessions(given)
+    sessions, others = sessions_among(given)
     for kept, own in _own(run, node, kind, state, holder):
         sessions[own] = kept
         state = _known(state, kept)
-    context = tuple(_entries(run, kind, state, sessions, given))
+    context = tuple(entries(run, kind, state, sessions, given))
     summary = run.summaries.of(kind, context)
     state = escape(state, others)
     refused(run, node, summary, state, sessions)
@@ -88,12 +84,6 @@ def function(
         else:
             ends.append(returned(run, node, kind, ending, sessions, after))
     return ends
-
-
-def _sessions(given: dict[str, Value]) -> tuple[dict[str, Site], list[Site]]:
-    """The sessions that are passed as they are, by parameter, and those inside other arguments."""
-    sessions = {name: value.site for name, value in given.items() if isinstance(value, Held)}
-    return sessions, [s for name, value in given.items() if name not in sessions for s in sites_in(value)]
 
 
 def _own(
@@ -119,37 +109,6 @@ def _own(
             yield site, own + site.key.removeprefix(receiver)
 
 
-def _entries(
-    run: Evaluator, kind: FunctionType, state: State, sessions: dict[str, Site], given: dict[str, Value]
-) -> Iterator[Given]:
-    """The context of a call: its sessions as they stand, and the constants that the function tests."""
-    for name, site in sorted(sessions.items()):
-        session = state.session(site)
-        yield Given(name, entry(session if session is not None else Session(owned=False)), site.flavor)
-    node = kind.scope.function
-    tested = run.summaries.tested(kind.scope)
-    for param in parameters(node) if node is not None else ():
-        name = param.name.value
-        if name in sessions or param.star:
-            continue
-        value = given[name] if name in given else _constant(param.default)
-        if name not in tested and not (value is Truth.NONE and is_wrongly_none(param)):
-            continue
-        if value in (Truth.NONE, Truth.TRUE, Truth.FALSE, Truth.SOME):
-            yield Given(name, value)
-
-
-def _constant(node: cst.BaseExpression | None) -> Truth | None:
-    match node:
-        case cst.Name(value="None"):
-            return Truth.NONE
-        case cst.Name(value="True"):
-            return Truth.TRUE
-        case cst.Name(value="False"):
-            return Truth.FALSE
-    return None
-
-
 def refused(run: Evaluator, node: cst.CSTNode, summary: Summary, state: State, sessions: dict[str, Site]) -> None:
     """Sessions that are poisoned when they are passed, and used inside."""
     for name in summary.refused:
@@ -162,10 +121,10 @@ def generated(
     run: Evaluator, node: cst.Call, kind: FunctionType, state: State, given: dict[str, Value], holder: Holder | None
 ) -> Generated:
     """A generator-based context manager is made; nothing of it runs before it is entered."""
-    sessions, _ = _sessions(given)
+    sessions, _ = sessions_among(given)
     for site, name in _own(run, node, kind, state, holder):
         sessions[name] = site
-    context = tuple(_entries(run, kind, state, sessions, given))
+    context = tuple(entries(run, kind, state, sessions, given))
     return Generated(kind, context, tuple(sorted(sessions.items())), receiver_of(node))
 
 
@@ -259,8 +218,10 @@ def returned(
 
 def construct(run: Evaluator, node: cst.Call, cls: ClassType, args: Arguments, state: State) -> list[Outcome] | None:
     """An object of a project class is made; it may keep the sessions it is given. None where that can't be told."""
-    sites = tuple(s for _, value in args for s in sites_in(value))
     method = run.types.method(cls, "__init__")
+    if method is not None:
+        args, state = declared(run, FunctionType(method.scope, InstanceType(cls)), args, state)
+    sites = tuple(s for _, value in args for s in sites_in(value))
     if method is None:
         run.fail(state, node, Cause.ERROR)
         named = tuple((a.keyword.value, v.site) for a, v in args if a.keyword is not None and isinstance(v, Held))
@@ -268,13 +229,12 @@ def construct(run: Evaluator, node: cst.Call, cls: ClassType, args: Arguments, s
     outside = any(isinstance(base, External) and "." in base.name for base in run.types.ancestry(cls.scope))
     if outside and sites:
         return None
-    definition = method.scope.function
-    given = assign_arguments(definition, FunctionType(method.scope, InstanceType(cls)), args) if definition else None
+    made = FunctionType(method.scope, InstanceType(cls))
+    given = by_parameter(made, args)
     if given is None:
         return None
-    made = FunctionType(method.scope, InstanceType(cls))
-    held, _ = _sessions(given)
-    summary = run.summaries.of(made, tuple(_entries(run, made, state, held, given)))
+    held, _ = sessions_among(given)
+    summary = run.summaries.of(made, tuple(entries(run, made, state, held, given)))
     refused(run, node, summary, state, held)
     kept = Holder(sites, InstanceType(cls), tuple(_kept_as(method.scope, held))) if sites else None
     ends: list[Outcome] = []
@@ -296,36 +256,3 @@ def _kept_as(method: Scope, held: dict[str, Site]) -> Iterator[tuple[str, Site]]
         for value, _ in values:
             if isinstance(value, cst.Name) and value.value in held:
                 yield attribute, held[value.value]
-
-
-def assign_arguments(node: cst.FunctionDef, kind: FunctionType, args: Arguments) -> dict[str, Value] | None:
-    """The arguments by parameter name; None when that can't be told (`*args` in the call, too many)."""
-    names = [p.name.value for p in parameters(node) if not p.star]
-    if kind.owner is not None and names:
-        names = names[1:]
-    params = node.params
-    star = params.star_arg.name.value if isinstance(params.star_arg, cst.Param) else None
-    double = params.star_kwarg.name.value if params.star_kwarg is not None else None
-    given: dict[str, Value] = {}
-    position = 0
-    for arg, value in args:
-        if arg.star:
-            return None
-        if arg.keyword is not None:
-            name = arg.keyword.value
-            if name not in names:
-                if double is None:
-                    return None
-                name = double
-        else:
-            if position < len(names):
-                name = names[position]
-            elif star is not None:
-                name = star
-            else:
-                return None
-            position += 1
-        if name in (star, double):
-            value = Items((given.get(name), value))
-        given[name] = value
-    return given
