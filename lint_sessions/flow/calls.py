@@ -110,10 +110,11 @@ def operation(run: Evaluator, node: cst.Call, site: Site, name: str, args: Argum
         state = state.update(site, pending=True)
         for arg in node.args:
             if isinstance(arg.value, cst.Name) and not state.knows(arg.value.value):
-                state = state.bind(arg.value.value, Derived(site, Form.INSTANCE))
+                state = state.bind(arg.value.value, Derived(site, Form.INSTANCE)).update(site, loaded=True)
         return [(state, None)]
     if name == "refresh" and args and isinstance(args[0][0].value, cst.Name):
         state = state.bind(args[0][0].value.value, Derived(site, Form.INSTANCE, persistent=True))
+        state = state.update(site, loaded=True)
     if name in NEUTRAL:
         return [(state, None)]
     if name in ("__enter__", "__aenter__"):
@@ -196,8 +197,7 @@ def _has_nothing_to_store(state: State, site: Site, name: str) -> bool:
         return True
     if name == "flush" or not site.acquired or session.phase is Phase.ACTIVE:
         return False
-    held = (value for _, value in state.names if isinstance(value, Derived) and value.site == site)
-    return session.phase is Phase.IDLE or not any(value.form is not Form.QUERY for value in held)
+    return session.phase is Phase.IDLE or not session.loaded
 
 
 def transaction(run: Evaluator, node: cst.Call, manager: Manager, name: str, state: State) -> list[Outcome]:

@@ -52,7 +52,7 @@ from lint_sessions.project.types import (
 
 if TYPE_CHECKING:
     from lint_sessions.flow.graph import Graph
-    from lint_sessions.flow.liveness import LiveTruths
+    from lint_sessions.flow.liveness import Liveness
     from lint_sessions.flow.summary import Entrances, Summary
 
 Outcome = tuple[State, Value]
@@ -71,7 +71,7 @@ class Summaries(Protocol):
 
     def tested(self, scope: Scope) -> frozenset[str]: ...
 
-    def graph(self, scope: Scope, node: cst.FunctionDef) -> tuple[Graph, LiveTruths]: ...
+    def graph(self, scope: Scope, node: cst.FunctionDef) -> tuple[Graph, Liveness]: ...
 
     def closes(self, kind: Type | None, names: Sequence[str]) -> bool: ...
 
@@ -449,6 +449,8 @@ class Evaluator(ABC):
             case cst.Name(value=name):
                 if name in self.scope.outer_names or self.scope.is_module:
                     state = escape(state, sites_in(value))
+                if isinstance(value, Derived) and value.form is not Form.QUERY:
+                    state = state.update(value.site, loaded=True)
                 return state.forget(f"{name}.").bind(name, value)
             case cst.Tuple(elements=elements) | cst.List(elements=elements):
                 items = value.items if isinstance(value, Items) and len(value.items) == len(elements) else None

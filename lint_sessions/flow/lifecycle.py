@@ -18,9 +18,10 @@ from lint_sessions.flow.calls import Run
 from lint_sessions.flow.conditions import decide
 from lint_sessions.flow.evaluate import Evaluator, Summaries
 from lint_sessions.flow.graph import Action, BasicBlock, Graph, Step
-from lint_sessions.flow.liveness import LiveTruths
+from lint_sessions.flow.liveness import Liveness, asked
 from lint_sessions.flow.managers import enter, leave, leave_error
 from lint_sessions.flow.state import (
+    Bound,
     Cause,
     Derived,
     Form,
@@ -189,7 +190,7 @@ def _stand(state: State, sessions: dict[str, Session]) -> State:
 
 
 class _Exploration:
-    def __init__(self, run: Evaluator, graph: Graph, live: LiveTruths, *, to_yield: bool = False) -> None:
+    def __init__(self, run: Evaluator, graph: Graph, live: Liveness, *, to_yield: bool = False) -> None:
         self.run = run
         self.to_yield = to_yield
         self.graph = graph
@@ -220,11 +221,13 @@ class _Exploration:
             return
         if block is self.graph.raised:
             state = replace(state, names=(), waiting=())
-        else:
-            live = self.live.get(id(block))
-            if live is not None:
-                names = tuple((n, v) for n, v in state.names if not isinstance(v, Truth) or n in live or n == "return")
-                state = replace(state, names=names) if len(names) != len(state.names) else state
+        elif (live := self.live.get(id(block))) is not None:
+            names = tuple((name, value) for name, value in state.names if _matters(name, value, live))
+            state = replace(state, names=names) if len(names) != len(state.names) else state
+        if not self.run.in_summary:
+            for site, session in state.sessions:
+                if session.stored and not site.acquired and not site.managed:
+                    state = state.update(site, stored=False)  # only a caller would mind
         seen = self.seen.setdefault(id(block), set())
         if state not in seen:
             seen.add(state)
@@ -448,6 +451,16 @@ class _Exploration:
         if isinstance(node, cst.Assert):
             raised = Raised(Cause.ERROR, "AssertionError", node)
         run.throw(state, raised)
+
+
+def _matters(name: str, value: Value, live: frozenset[str]) -> bool:
+    """Whether what a name holds can still make a difference; what leads to a session always does."""
+    match value:
+        case Truth():
+            return asked(name) in live or name == "return"
+        case Derived() | Bound(base=Derived()):
+            return name in live or name == "return"
+    return True
 
 
 def _yield_in(node: cst.CSTNode) -> cst.Yield | None:

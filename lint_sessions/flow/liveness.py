@@ -1,7 +1,7 @@
-"""Which names' truth still matters at a point: a backward data-flow analysis over the control-flow graph.
+"""Which names still matter at a point: a backward data-flow analysis over the control-flow graph.
 
-What is learnt of a name in a condition is worth keeping only as long as something asks for it again; all else would
-only tell apart states that go the same way.
+What a name holds is worth keeping as long as the name is read again, and what is learnt of its truth as long as
+something asks for that; all else would only tell apart states that go the same way.
 """
 
 from __future__ import annotations
@@ -11,27 +11,31 @@ from collections.abc import Iterator
 import libcst as cst
 
 from lint_sessions.flow.graph import Action, BasicBlock, Graph, Step
-from lint_sessions.project.names import parameters, walk_scope
+from lint_sessions.project.names import parameters, walk, walk_scope
+
+Liveness = dict[int, frozenset[str]]
+"""By the id of a block: the names that are read on some path from its beginning; `asked(name)` where it is tested."""
 
 _Step = tuple[frozenset[str], frozenset[str]]
-"""The names that a step asks for, and those that it binds."""
-
+"""The names that a step reads, and those that it binds."""
 
 _MUTATORS = frozenset(
     ["add", "append", "appendleft", "clear", "discard", "extend", "insert", "pop", "popitem", "popleft", "put"]
     + ["put_nowait", "remove", "setdefault", "update"]
 )
 
-LiveTruths = dict[int, frozenset[str]]
-"""By the id of a block: the names whose truth is asked for on some path from its beginning."""
+
+def asked(name: str) -> str:
+    """Stands for the truth of a name in a set of live names."""
+    return f"?{name}"
 
 
-def live_truths(graph: Graph, node: cst.FunctionDef) -> LiveTruths:
-    """The live truths of each block of the function `node`."""
+def liveness(graph: Graph, node: cst.FunctionDef) -> Liveness:
+    """The live names of each block of the function `node`."""
     constants, changing = _constants(node), _changing(node)
     blocks = list(_blocks(graph.entry))
     steps = {id(block): [_step(step, constants, changing) for step in block.steps] for block in blocks}
-    live: LiveTruths = {id(block): frozenset() for block in blocks}
+    live: Liveness = {id(block): frozenset() for block in blocks}
     changed = True
     while changed:
         changed = False
@@ -64,42 +68,46 @@ def _blocks(entry: BasicBlock) -> Iterator[BasicBlock]:
         waiting += [b for b in (block.error, block.otherwise, block.then) if b is not None]
 
 
-def _before(block: BasicBlock, steps: list[_Step], live: LiveTruths) -> frozenset[str]:
+def _before(block: BasicBlock, steps: list[_Step], live: Liveness) -> frozenset[str]:
     after = [live[id(b)] for b in (block.then, block.otherwise) if b is not None]
     failing = live[id(block.error)] if block.error is not None else frozenset()
     found = frozenset[str]().union(*after)
-    for asks, binds in reversed(steps):
-        found = (found - binds) | asks | failing
+    for reads, binds in reversed(steps):
+        found = (found - binds) | reads | failing
     return found | failing
 
 
 def _step(step: Step, constants: frozenset[str], changing: frozenset[str]) -> _Step:
-    asks, binds = _asks_and_binds(step, constants)
-    return asks - changing, binds
-
-
-def _asks_and_binds(step: Step, constants: frozenset[str]) -> _Step:
+    """What a step reads and binds, as names and as truths of names."""
     node = step.node
+    binds: frozenset[str] = frozenset()
+    evaluated: list[cst.CSTNode] = []
+    asks: frozenset[str] = frozenset()
     match step.action, node:
         case Action.TEST, _:
-            return _names(node) | _asked(node, constants), frozenset()
+            evaluated, asks = [node], _names(node)
         case Action.NEXT, cst.For(target=target):
-            return frozenset(), _names(target)
+            binds = _names(target)
         case Action.ITERATE, cst.For(iter=iterated):
-            return _asked(iterated, constants), frozenset()
+            evaluated = [iterated]
         case Action.ENTER, cst.WithItem(item=item, asname=asname):
-            return _asked(item, constants), _names(asname.name) if asname is not None else frozenset()
-        case Action.HANDLE, cst.ExceptHandler(name=cst.AsName(name=name)):
-            return frozenset(), _names(name)
+            evaluated, binds = [item], _names(asname.name) if asname is not None else binds
+        case Action.HANDLE, cst.ExceptHandler(type=kind, name=asname):
+            evaluated, binds = [kind] if kind is not None else [], _names(asname.name) if asname is not None else binds
+        case Action.MATCH, cst.MatchCase(pattern=pattern):
+            evaluated = [pattern]
         case Action.RUN, cst.Assign(targets=targets, value=value):
-            bound = frozenset(t.target.value for t in targets if isinstance(t.target, cst.Name))
-            copied = _names(value) if isinstance(value, (cst.Name, cst.UnaryOperation, cst.Comparison)) else frozenset()
-            return copied | _asked(value, constants), bound
+            binds = frozenset(t.target.value for t in targets if isinstance(t.target, cst.Name))
+            evaluated = [value, *(t.target for t in targets if not isinstance(t.target, cst.Name))]
+            if isinstance(value, (cst.Name, cst.UnaryOperation, cst.Comparison)):
+                asks = _names(value)
+        case Action.RETURN, cst.Return(value=cst.Name(value=name)):
+            evaluated, asks = [node], frozenset([name]) & constants
         case ((Action.RUN | Action.EVALUATE | Action.RETURN | Action.RAISE), _):
-            returned = node.value if isinstance(node, cst.Return) else None
-            given = _names(returned) & constants if isinstance(returned, cst.Name) else frozenset()
-            return given | _asked(node, constants), frozenset()
-    return frozenset(), frozenset()
+            evaluated = [node]
+    read = frozenset[str]().union(*(_names(part) for part in evaluated))
+    asks = asks.union(*(_asked(part, constants) for part in evaluated)) - changing
+    return read | {asked(name) for name in asks}, binds | {asked(name) for name in binds}
 
 
 def _asked(node: cst.CSTNode, constants: frozenset[str]) -> frozenset[str]:
@@ -119,9 +127,8 @@ def _asked(node: cst.CSTNode, constants: frozenset[str]) -> frozenset[str]:
 
 
 def _names(node: cst.CSTNode) -> frozenset[str]:
-    if isinstance(node, cst.Name):
-        return frozenset([node.value])
-    return frozenset(part.value for part in walk_scope(node) if isinstance(part, cst.Name))
+    """The names inside a node, those of nested functions as well."""
+    return frozenset(part.value for part in walk(node) if isinstance(part, cst.Name))
 
 
 def _constants(node: cst.FunctionDef) -> frozenset[str]:

@@ -171,6 +171,7 @@ def _change(state: State, site: Site, left: Session, node: cst.CSTNode) -> State
         site,
         phase=phase,
         pending=left.pending,
+        loaded=before.loaded or left.loaded,
         ran=left.ran,
         failed=_failure(left, before.failed, node),
         swallowed=before.swallowed if left.swallowed is SWALLOWED_BEFORE else left.swallowed,

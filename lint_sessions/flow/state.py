@@ -61,6 +61,8 @@ class Session:
     """It was yielded and may be in use by whoever drives the generator."""
     pending: bool = False
     """Something was added and not flushed."""
+    loaded: bool = False
+    """Some name has held an instance of it, which may have been changed since."""
     ran: bool = True
     """False in a savepoint inside which no statement has run: it is not emitted before that."""
     failed: Failure | None = None

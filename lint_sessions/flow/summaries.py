@@ -14,7 +14,7 @@ import libcst as cst
 from lint_sessions.flow.callers import calling
 from lint_sessions.flow.graph import Graph, build
 from lint_sessions.flow.lifecycle import Exit, Leak, Lifecycle, follow, resume
-from lint_sessions.flow.liveness import LiveTruths, asked_names, live_truths
+from lint_sessions.flow.liveness import Liveness, asked_names, liveness
 from lint_sessions.flow.state import Generated, Given, Phase, Poisoned, Raised, Session, Truth
 from lint_sessions.flow.summary import (
     SWALLOWED_BEFORE,
@@ -48,7 +48,7 @@ class SummaryTable:
         self._entrances: dict[tuple[int, tuple[Given, ...]], Entrances | None] = {}
         self._leavings: dict[tuple[object, ...], Summary | None] = {}
         self._tested: dict[int, frozenset[str]] = {}
-        self._graphs: dict[int, tuple[Graph, LiveTruths]] = {}
+        self._graphs: dict[int, tuple[Graph, Liveness]] = {}
         self._closers: dict[tuple[Type | None, tuple[str, ...]], bool] = {}
         self.given_up: list[Scope] = []
         """Functions with more states than the analysis follows; nothing is reported for them."""
@@ -152,11 +152,11 @@ class SummaryTable:
             self._tested[id(scope)] = asked_names(scope.function) if scope.function is not None else frozenset()
         return self._tested[id(scope)]
 
-    def graph(self, scope: Scope, node: cst.FunctionDef) -> tuple[Graph, LiveTruths]:
+    def graph(self, scope: Scope, node: cst.FunctionDef) -> tuple[Graph, Liveness]:
         """The control-flow graph of a function, with the live truths of its blocks."""
         if id(scope) not in self._graphs:
             graph = build(node.body.body if isinstance(node.body, cst.BaseSuite) else [node.body])
-            self._graphs[id(scope)] = graph, live_truths(graph, node)
+            self._graphs[id(scope)] = graph, liveness(graph, node)
         return self._graphs[id(scope)]
 
     def _may_matter(self, function: FunctionType, given: tuple[Given, ...]) -> bool:

@@ -128,6 +128,7 @@ def entry(session: Session) -> Session:
         phase=Phase.IDLE if session.phase is Phase.ENDED else session.phase,
         owned=False,
         pending=session.pending,
+        loaded=session.loaded,
         ran=session.ran,
         failed=Failure(session.failed.node, before=True) if session.failed is not None else None,
         swallowed=SWALLOWED_BEFORE if session.swallowed is not None else None,
