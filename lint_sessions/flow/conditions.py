@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from lint_sessions.flow.state import Bound, Derived, Held, Holder, Items, Manager, Pending, State, Truth, Value
+from lint_sessions.flow.state import Bound, Derived, Held, Holder, Items, Manager, Pending, Phase, State, Truth, Value
 
 if TYPE_CHECKING:
     from lint_sessions.flow.evaluate import Evaluator
@@ -41,7 +41,7 @@ def decide(run: Evaluator, node: cst.BaseExpression, state: State) -> tuple[list
     false_states: list[State] = []
     ends = run.parts(node, state) if isinstance(node, cst.Comparison) else run.eval(node, state)
     for after, value in ends:
-        truth = truth_of(value)
+        truth = None if may_be_absent(node, value, after) else truth_of(value)
         if truth is not False:
             true_states.append(after)
         if truth is not True:
@@ -55,6 +55,9 @@ def is_none(run: Evaluator, node: cst.BaseExpression, state: State) -> tuple[lis
     for after, value in run.eval(node, state):
         name = node.target if isinstance(node, cst.NamedExpr) else node
         match value:
+            case Held() if may_be_absent(name, value, after):
+                none.append(after)
+                some.append(after)
             case Truth.NONE:
                 none.append(after)
             case Truth.TRUE | Truth.FALSE | Truth.SOME | Held() | Holder() | Items() | Manager():
@@ -68,6 +71,14 @@ def is_none(run: Evaluator, node: cst.BaseExpression, state: State) -> tuple[lis
                 none.append(learn(name, Truth.NONE, after))
                 some.append(learn(name, Truth.SOME, after))
     return none, some
+
+
+def may_be_absent(node: cst.CSTNode, value: Value, state: State) -> bool:
+    """Whether an attribute that is a session by its type may be None: nothing has been done with it yet."""
+    if not isinstance(node, cst.Attribute) or not isinstance(value, Held) or value.site.acquired:
+        return False
+    session = state.session(value.site)
+    return session is not None and session.phase is Phase.IDLE and not session.owned
 
 
 def refine(node: cst.Name, state: State) -> tuple[list[State], list[State]]:

@@ -459,6 +459,11 @@ class Evaluator(ABC):
                 for i, element in enumerate(elements):
                     state = self.assign(element.value, items[i] if items is not None else None, state)
                 return state
+            case cst.Attribute(value=cst.Name(value=base), attr=cst.Name(value=attr)):
+                state = escape(state, sites_in(value))
+                if base != self.scope.first_parameter:
+                    return state
+                return state.forget(f"{base}.{attr}").bind(f"{base}.{attr}", value if isinstance(value, Held) else None)
             case cst.Attribute() | cst.Subscript() | cst.StarredElement():
                 return escape(state, sites_in(value))
         return state

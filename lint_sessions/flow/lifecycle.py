@@ -117,6 +117,8 @@ class Lifecycle:
     returned: list[tuple[State, Value]] = field(default_factory=list)
     """The states at the normal exit, each with the value that is returned."""
     raised: list[State] = field(default_factory=list)
+    kept: dict[str, Site] = field(default_factory=dict)
+    """By path (`self.session`): the sessions that are closed when the method returns, and still kept there."""
     paused: list[Pause] = field(default_factory=list)
     """Of a generator that is followed to its yields: where it stands."""
     gave_up: bool = False
@@ -240,6 +242,10 @@ class _Exploration:
             state = _handed_over(state, value)
             self.leave(state, None)
             self.result.returned.append((state, value))
+            for path, kept in state.names:
+                session = state.session(kept.site) if isinstance(kept, Held) and "." in path else None
+                if isinstance(kept, Held) and session is not None and session.phase is Phase.CLOSED:
+                    self.result.kept[path] = kept.site
             return
         if block is self.graph.raised:
             self.leave(state, state.raised)

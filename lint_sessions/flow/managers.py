@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from lint_sessions.flow.generators import enter_generated, fail_generated, leave_generated
+from lint_sessions.flow.objects import enter_object, fail_object, leave_object, manager_of
 from lint_sessions.flow.state import (
     WAITING,
     Bound,
@@ -17,6 +18,7 @@ from lint_sessions.flow.state import (
     Held,
     Holder,
     Manager,
+    Object,
     Phase,
     Poisoned,
     Stack,
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 CLOSERS = frozenset(["close", "aclose", "remove", "__exit__", "__aexit__"])
 
 
-Leaving = Manager | Holder | Entered | Stack
+Leaving = Manager | Holder | Object | Entered | Stack
 """What waits to be left."""
 
 
@@ -58,9 +60,16 @@ def entering(
             return [(state, value, Manager(site, value, closes=True))]
         case Manager():
             return [(state, value.entered, value)]
-        case Holder() | Stack():
+        case Stack():
             return [(state, value, value)]
-    kind = run.types.entered(run.infer(expression))
+    made = run.infer(expression)
+    known_object = manager_of(expression, made, value)
+    if known_object is not None and (isinstance(value, Holder) or not isinstance(run.types.entered(made), SessionType)):
+        given = value if isinstance(value, Holder) else None
+        return [(after, given, known_object) for after in enter_object(run, node, known_object, state)]
+    if isinstance(value, Holder):
+        return [(state, value, value)]
+    kind = run.types.entered(made)
     if isinstance(value, Generated):
         known = enter_generated(run, node, value, state)
         if known is not None and not (isinstance(kind, SessionType) and any(given is None for _, given, _ in known)):
@@ -70,7 +79,7 @@ def entering(
         managed = isinstance(expression, cst.Call) and not expression.args
         state, held = run.borrow(state, f"{id(node)}", node, kind.flavor, managed=managed)
         return [(state, held, Manager(held.site, held, closes=True))]
-    if isinstance(run.infer(expression), (ManagerType, InstanceType, ConnectionType)):
+    if isinstance(made, (ManagerType, InstanceType, ConnectionType)):
         run.fail(state, node, Cause.ERROR)
     return [(escape(state, sites_in(value)), None, None)]
 
@@ -88,6 +97,8 @@ def leave_one(run: Evaluator, manager: Leaving, node: cst.CSTNode, state: State)
             for inner in reversed(exits):
                 states = [after for before in states for after in leave_one(run, inner, node, before)]
             return states
+        case Object():
+            return leave_object(run, node, manager, state)
         case Entered():
             return leave_generated(run, node, manager, state)
         case Manager(savepoint=True):
@@ -162,6 +173,8 @@ def leave_failing(run: Evaluator, manager: Leaving, node: cst.CSTNode, state: St
                 sound += [after for suppressed, _ in ways for after in suppressed]
                 failing = [after for _, going in ways for after in going]
             return sound, failing
+        case Object():
+            return fail_object(run, node, manager, state)
         case Entered():
             return fail_generated(run, node, manager, state)
         case Manager(site=site):
@@ -190,7 +203,7 @@ def stacked(
         case "enter_context" | "enter_async_context" if first is not None:
             ends: list[Outcome] = []
             for inside, entered, manager in entering(run, node, first[0].value, first[1], state):
-                if isinstance(manager, (Manager, Holder, Entered)):
+                if isinstance(manager, (Manager, Holder, Object, Entered)):
                     inside = inside.restack(Stack(stack.key, (*stack.exits, manager)))
                 else:
                     run.fail(inside, node, Cause.ERROR)

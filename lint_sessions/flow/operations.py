@@ -230,7 +230,7 @@ def _named(handler: str, raised: Raised) -> bool | None:
         return False
     if "HTTPException" in name:
         return None if "HTTPException" in handler else False
-    if handler.startswith("sqlalchemy.") and not name.startswith("sqlalchemy."):
+    if handler.startswith("sqlalchemy.") != name.startswith("sqlalchemy."):
         return False
     return None if caught is None else False
 

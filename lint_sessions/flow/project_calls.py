@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import libcst as cst
 
@@ -13,6 +13,7 @@ from lint_sessions.flow.state import (
     Cause,
     Failure,
     Generated,
+    Given,
     Held,
     Holder,
     Pending,
@@ -69,16 +70,14 @@ def function(
         run.fail(state, node, Cause.ERROR)
         return [(state, Holder(given_sites) if given_sites else None)]
     sessions, others = sessions_among(given)
-    for kept, own in _own(run, node, kind, state, holder):
-        sessions[own] = kept
-        state = _known(state, kept)
-    context = tuple(entries(run, kind, state, sessions, given))
+    caller = Caller(node, holder, receiver_of(node))
+    context, state = entered(run, kind, caller, state, sessions, given)
     summary = run.summaries.of(kind, context)
     state = escape(state, others)
     refused(run, node, summary, state, sessions)
     ends: list[Outcome] = []
     for ending in summary.endings:
-        after = settled(node, ending, state, sessions, holder, receiver_of(node))
+        after = left(kind, caller, settled(node, ending, state, sessions, holder, caller.receiver))
         if ending.raised is not None:
             throw(run, node, ending.raised, after)
         else:
@@ -86,11 +85,44 @@ def function(
     return ends
 
 
-def _own(
-    run: Evaluator, node: cst.Call, kind: FunctionType, state: State, holder: Holder | None
-) -> Iterator[tuple[Site, str]]:
+@dataclass(frozen=True)
+class Caller:
+    """How a method is called: where, and on which object."""
+
+    node: cst.CSTNode
+    holder: Holder | None
+    """The object, where it is known to keep sessions of the caller."""
+    receiver: str | None
+    """Its path."""
+
+
+def entered(
+    run: Evaluator,
+    kind: FunctionType,
+    caller: Caller,
+    state: State,
+    sessions: dict[str, Site],
+    given: dict[str, Value],
+) -> tuple[tuple[Given, ...], State]:
+    """The context of a call; the sessions of the method's object are added to `sessions`."""
+    for kept, own in _own(run, kind, caller, state):
+        sessions[own] = kept
+        state = _known(state, kept)
+    return tuple(entries(run, kind, state, sessions, given)), state
+
+
+def left(kind: FunctionType, caller: Caller, state: State) -> State:
+    """After a method has returned or raised: the attributes that it sets lead to other objects now."""
+    if kind.owner is None or caller.receiver is None:
+        return state
+    for attribute in kind.scope.attributes_set:
+        state = state.forget(f"{caller.receiver}.{attribute}")
+    return state.unbind(f"{caller.receiver}.")
+
+
+def _own(run: Evaluator, kind: FunctionType, caller: Caller, state: State) -> Iterator[tuple[Site, str]]:
     """The sessions known of the object whose method is called, with the names they have inside."""
-    own = kind.scope.first_parameter
+    own, holder = kind.scope.first_parameter, caller.holder
     if own is None or kind.owner is None:
         return
     if holder is not None:
@@ -100,13 +132,10 @@ def _own(
             attributes = ((attribute, holder.sites[0]),) if attribute is not None else ()
         for name, site in attributes:
             yield site, f"{own}.{name}"
-        return
-    receiver = receiver_of(node)
-    if receiver is None:
-        return
-    for site, _ in state.sessions:
-        if site.key.startswith(f"{receiver}."):
-            yield site, own + site.key.removeprefix(receiver)
+    elif caller.receiver is not None:
+        for site, _ in state.sessions:
+            if site.key.startswith(f"{caller.receiver}."):
+                yield site, own + site.key.removeprefix(caller.receiver)
 
 
 def refused(run: Evaluator, node: cst.CSTNode, summary: Summary, state: State, sessions: dict[str, Site]) -> None:
@@ -122,10 +151,9 @@ def generated(
 ) -> Generated:
     """A generator-based context manager is made; nothing of it runs before it is entered."""
     sessions, _ = sessions_among(given)
-    for site, name in _own(run, node, kind, state, holder):
-        sessions[name] = site
-    context = tuple(entries(run, kind, state, sessions, given))
-    return Generated(kind, context, tuple(sorted(sessions.items())), receiver_of(node))
+    caller = Caller(node, holder, receiver_of(node))
+    context, _ = entered(run, kind, caller, state, sessions, given)
+    return Generated(kind, context, tuple(sorted(sessions.items())), caller.receiver)
 
 
 def receiver_of(node: cst.Call) -> str | None:

@@ -14,7 +14,7 @@ from enum import Enum
 
 import libcst as cst
 
-from lint_sessions.project.types import Flavor, FunctionType, Type
+from lint_sessions.project.types import Flavor, FunctionType, InstanceType, Type
 
 
 class Phase(Enum):
@@ -157,11 +157,21 @@ class Manager:
 
 
 @dataclass(frozen=True)
+class Object:
+    """An object of the project that is a context manager: its `__exit__` says what leaving it does."""
+
+    kind: InstanceType
+    holder: Holder | None
+    receiver: str | None
+    """The path of the object; None where it keeps sessions that are known by `holder`."""
+
+
+@dataclass(frozen=True)
 class Stack:
     """An ExitStack or AsyncExitStack, with what it will leave."""
 
     key: int
-    exits: tuple[Manager | Holder | Entered, ...] = ()
+    exits: tuple[Manager | Holder | Object | Entered, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -203,9 +213,11 @@ class Items:
     items: tuple[Value, ...]
 
 
-Value = Held | Derived | Holder | Bound | Pending | Manager | Generated | Entered | Stack | Items | Truth | None
+Value = (
+    Held | Derived | Holder | Bound | Pending | Manager | Object | Generated | Entered | Stack | Items | Truth | None
+)
 """None: nothing is known."""
-WAITING = (Manager, Holder, Entered, Stack)
+WAITING = (Manager, Holder, Object, Entered, Stack)
 """What waits to be left."""
 
 
@@ -217,6 +229,8 @@ def sites_in(value: Value) -> Iterator[Site]:
         case Bound(base=Held(site=site) | Manager(site=site)):
             yield site
         case Holder(sites=sites) | Bound(base=Holder(sites=sites)):
+            yield from sites
+        case Object(holder=Holder(sites=sites)):
             yield from sites
         case Generated(sites=named) | Entered(sites=named):
             for _, site in named:
@@ -243,7 +257,10 @@ def moved(value: Value, old: Site, new: Site) -> Value:
             return Items(tuple(moved(item, old, new) for item in items))
         case Stack(exits=exits):
             found = (moved(leaving, old, new) for leaving in exits)
-            return replace(value, exits=tuple(v for v in found if isinstance(v, (Manager, Holder, Entered))))
+            return replace(value, exits=tuple(v for v in found if isinstance(v, (Manager, Holder, Object, Entered))))
+        case Object(holder=Holder() as holder):
+            renamed = moved(holder, old, new)
+            return replace(value, holder=renamed if isinstance(renamed, Holder) else None)
         case Generated(sites=named) | Entered(sites=named):
             return replace(value, sites=tuple((name, new if site == old else site) for name, site in named))
     return value
@@ -346,11 +363,16 @@ class State:
     def drop(self, site: Site) -> State:
         return replace(self, sessions=tuple(pair for pair in self.sessions if pair[0] != site))
 
+    def unbind(self, prefix: str) -> State:
+        """Without what is known of the attributes of an object, whose path is `prefix`."""
+        names = tuple(pair for pair in self.names if not ("." in pair[0] and pair[0].startswith(prefix)))
+        return self if len(names) == len(self.names) else replace(self, names=names)
+
     def forget(self, prefix: str) -> State:
-        """Without the borrowed sessions whose name begins so: what it stood for is another object now."""
-        if not any(site.key.startswith(prefix) for site, _ in self.sessions):
-            return self
-        return replace(self, sessions=tuple(pair for pair in self.sessions if not pair[0].key.startswith(prefix)))
+        """The same, and without the borrowed sessions there: the path leads to another object now."""
+        state = self.unbind(prefix)
+        sessions = tuple(pair for pair in self.sessions if not pair[0].key.startswith(prefix))
+        return state if len(sessions) == len(self.sessions) else replace(state, sessions=sessions)
 
     def rename(self, old: Site, new: Site) -> State:
         session = self.session(old)

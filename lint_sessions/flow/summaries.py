@@ -15,7 +15,7 @@ from lint_sessions.flow.callers import calling
 from lint_sessions.flow.graph import Graph, build
 from lint_sessions.flow.lifecycle import Exit, Leak, Lifecycle, follow, resume
 from lint_sessions.flow.liveness import Liveness, asked_names, liveness
-from lint_sessions.flow.state import Generated, Given, Phase, Poisoned, Raised, Session, Truth
+from lint_sessions.flow.state import Generated, Given, Held, Phase, Poisoned, Raised, Session, Site, State, Truth
 from lint_sessions.flow.summary import (
     SWALLOWED_BEFORE,
     Entrances,
@@ -73,6 +73,24 @@ class SummaryTable:
             leaks = [leak for leak in runs.leaks if leak.exit in (Exit.DATABASE, Exit.RETURN, Exit.END)]
             if leaks:
                 return method.scope, min(leaks, key=lambda leak: leak.exit.rank)
+        return None
+
+    def handed_out_again(self, scope: Scope, path: str, flavor: Flavor) -> cst.CSTNode | None:
+        """Where a method gives away, or uses, a session that its object keeps at `path` and that is closed already."""
+        closed = Given(path, Session(phase=Phase.CLOSED, owned=False), flavor)
+        runs = follow(self.types, self, scope, (closed,), to_yield=scope.is_generator)
+        site = Site(path)
+        for pause in runs.paused:
+            if pause.value == Held(site) and _phase(pause.state, site) is Phase.CLOSED:
+                return pause.node
+        for state, value in runs.returned:
+            if value == Held(site) and _phase(state, site) is Phase.CLOSED and state.trail is not None:
+                return state.trail.node
+        for state in [*(state for state, _ in runs.returned), *runs.raised]:
+            if _phase(state, site) is Phase.ACTIVE and state.trail is not None:
+                used = [place for place, event in state.trail.steps(site) if event == "used"]
+                if used:
+                    return used[0]
         return None
 
     def poisoned_callers(self, scope: Scope, handler: cst.CSTNode) -> tuple[Scope, Poisoned] | None:
@@ -209,6 +227,11 @@ class SummaryTable:
                         ):
                             return True
         return False
+
+
+def _phase(state: State, site: Site) -> Phase | None:
+    session = state.session(site)
+    return session.phase if session is not None else None
 
 
 def _own_name(function: FunctionType) -> str | None:

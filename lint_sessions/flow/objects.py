@@ -1,0 +1,95 @@
+"""Objects of the project that are context managers: what their `__enter__` and `__exit__` do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from lint_sessions.flow.project_calls import Caller, entered, left, refused, settled, throw
+from lint_sessions.flow.state import Holder, Object, Raised, Site, State, Truth, Value, closed
+from lint_sessions.flow.summary import Ending
+from lint_sessions.project.names import dotted, parameters
+from lint_sessions.project.types import ClassType, FunctionType, InstanceType, Type
+
+if TYPE_CHECKING:
+    from lint_sessions.flow.evaluate import Evaluator
+
+_EXITS = ("__exit__", "__aexit__")
+
+
+def manager_of(expression: cst.BaseExpression, kind: Type | None, value: Value) -> Object | None:
+    """The object that a `with` statement enters, where its class is one of the project's."""
+    holder = value if isinstance(value, Holder) else None
+    if holder is not None:
+        kind = holder.kind
+    if not isinstance(kind, InstanceType) or not isinstance(kind.cls, ClassType):
+        return None
+    return Object(kind, holder, None if holder is not None else dotted(expression))
+
+
+def enter_object(run: Evaluator, node: cst.CSTNode, manager: Object, state: State) -> list[State]:
+    """`__enter__` runs."""
+    return [
+        after
+        for after, _ in _call(run, node, manager, ("__enter__", "__aenter__"), state, Truth.NONE) or [(state, None)]
+    ]
+
+
+def leave_object(run: Evaluator, node: cst.CSTNode, manager: Object, state: State) -> list[State]:
+    """`__exit__` runs after a block that ends well."""
+    ends = _call(run, node, manager, _EXITS, state, Truth.NONE)
+    return [_closed(run, node, manager, state)] if ends is None else [after for after, _ in ends]
+
+
+def fail_object(run: Evaluator, node: cst.CSTNode, manager: Object, state: State) -> tuple[list[State], list[State]]:
+    """`__exit__` gets the exception in flight: the states in which it suppresses it, and those in which not."""
+    raised = state.raised
+    ends = _call(run, node, manager, _EXITS, state.settle(), Truth.TRUE)
+    if ends is None or raised is None:
+        return [], [_closed(run, node, manager, state)]
+    suppressed = [after for after, ending in ends if ending is not None and ending.value is Truth.TRUE]
+    return suppressed, [
+        _again(after, raised) for after, ending in ends if ending is None or ending.value is not Truth.TRUE
+    ]
+
+
+def _again(state: State, raised: Raised) -> State:
+    return state.raise_(raised)
+
+
+def _closed(run: Evaluator, node: cst.CSTNode, manager: Object, state: State) -> State:
+    """Where `__exit__` can't be followed: it closes what it is seen to close anywhere."""
+    if run.summaries.closes(manager.kind, _EXITS):
+        for site in manager.holder.sites if manager.holder is not None else ():
+            state = closed(state, site, node)
+    return state
+
+
+def _call(
+    run: Evaluator, node: cst.CSTNode, manager: Object, names: tuple[str, str], state: State, error: Truth
+) -> list[tuple[State, Ending | None]] | None:
+    """A method is called with `error` for each of its arguments: the states it ends in; None where nothing is known."""
+    cls = manager.kind.cls
+    methods = [run.types.method(cls, name) for name in names] if isinstance(cls, ClassType) else []
+    method = next((m for m in methods if m is not None), None)
+    definition = method.scope.function if method is not None else None
+    if method is None or definition is None:
+        return None
+    kind = FunctionType(method.scope, manager.kind)
+    caller = Caller(node, manager.holder, manager.receiver)
+    sessions: dict[str, Site] = {}
+    given: dict[str, Value] = {p.name.value: error for p in parameters(definition)[1:] if not p.star}
+    context, state = entered(run, kind, caller, state, sessions, given)
+    if not sessions and manager.receiver is None:
+        return None
+    summary = run.summaries.of(kind, context)
+    refused(run, node, summary, state, sessions)
+    ends: list[tuple[State, Ending | None]] = []
+    for ending in summary.endings:
+        after = left(kind, caller, settled(node, ending, state, sessions, manager.holder, manager.receiver))
+        if ending.raised is not None:
+            throw(run, node, ending.raised, after)
+        else:
+            ends.append((after, ending))
+    return ends
