@@ -463,7 +463,8 @@ def _matters(name: str, value: Value, live: frozenset[str]) -> bool:
     """Whether what a name holds can still make a difference; what leads to a session always does."""
     match value:
         case Truth():
-            return asked(name) in live or name == "return"
+            read = value is Truth.NONE and name in live
+            return read or asked(name) in live or name == "return"
         case Derived() | Bound(base=Derived()):
             return name in live or name == "return"
     return True

@@ -1,0 +1,28 @@
+# A context manager of the program swallows the failure of the session it was given.
+# Expected: LS301, LS401.
+# mypy: ignore-errors
+# ruff: noqa: F401, I001
+from contextlib import ExitStack, closing, contextmanager, suppress
+from sqlalchemy import create_engine, select
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.orm import Session, sessionmaker
+from elsewhere import Item, choose, flag, keep, work
+
+engine = create_engine("sqlite://")
+SessionLocal = sessionmaker(engine)
+
+
+@contextmanager
+def quiet(db: Session):
+    try:
+        yield
+    except SQLAlchemyError:  # LS401
+        pass
+
+
+def f(item):
+    db = SessionLocal()  # LS301
+    with quiet(db):
+        db.add(item)
+        db.commit()
+    db.commit()

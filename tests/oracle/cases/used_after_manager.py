@@ -1,0 +1,39 @@
+# A session of a context manager of the program is closed when its block ends.
+# Expected: LS302.
+# mypy: ignore-errors
+# ruff: noqa: F401, I001
+from contextlib import ExitStack, closing, contextmanager, suppress
+from sqlalchemy import create_engine, select
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.orm import Session, sessionmaker
+from elsewhere import Item, choose, flag, keep, work
+
+engine = create_engine("sqlite://")
+SessionLocal = sessionmaker(engine)
+
+
+@contextmanager
+def scope():
+    db = SessionLocal()
+    try:
+        yield db
+        db.commit()
+    except Exception:
+        db.rollback()
+        raise
+    finally:
+        db.close()
+
+
+@contextmanager
+def within():
+    with scope() as db:
+        db.execute(select(Item))
+        yield db
+
+
+def f(item):
+    with within() as db:
+        pass
+    db.add(item)
+    db.flush()  # LS302
