@@ -1,7 +1,7 @@
 # The same inside a begin() block, which then ends well with its rows lost.
 # Expected: LS401.
 # mypy: ignore-errors
-# ruff: noqa: F401, I001
+# ruff: noqa: F401, I001, SIM105
 from contextlib import ExitStack, closing, contextmanager, suppress
 from sqlalchemy import create_engine, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError

@@ -1,7 +1,7 @@
 # A context manager of the program swallows the failure of the session it was given.
 # Expected: LS301, LS401.
 # mypy: ignore-errors
-# ruff: noqa: F401, I001
+# ruff: noqa: F401, I001, SIM105
 from contextlib import ExitStack, closing, contextmanager, suppress
 from sqlalchemy import create_engine, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError

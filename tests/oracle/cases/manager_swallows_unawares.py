@@ -1,7 +1,7 @@
 # The same for a session that it knows nothing of.
 # Expected: LS301, LS401.
 # mypy: ignore-errors
-# ruff: noqa: F401, I001
+# ruff: noqa: F401, I001, RUF059, SIM105
 from contextlib import ExitStack, closing, contextmanager, suppress
 from sqlalchemy import create_engine, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError

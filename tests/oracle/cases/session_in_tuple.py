@@ -1,7 +1,7 @@
 # A session that a helper returns in a tuple is the caller's.
 # Expected: LS301.
 # mypy: ignore-errors
-# ruff: noqa: F401, I001
+# ruff: noqa: F401, I001, RUF059
 from contextlib import ExitStack, closing, contextmanager, suppress
 from sqlalchemy import create_engine, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
