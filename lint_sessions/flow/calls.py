@@ -11,6 +11,7 @@ from lint_sessions.flow.operations import (
     BUILDERS,
     CLOSING,
     CONSUMERS,
+    CONTAINER_METHODS,
     COROUTINES,
     FLUSHING,
     KEEPERS,
@@ -231,7 +232,7 @@ def derived(run: Evaluator, node: cst.Call, base: Derived, name: str, args: Argu
 
 def held_by(run: Evaluator, node: cst.Call, holder: Holder, name: str, args: Arguments, state: State) -> list[Outcome]:
     """A method of an object that keeps sessions is called."""
-    if holder.kind is None and name in ("append", "add", "extend", "insert", "update", "setdefault", "put"):
+    if holder.kind is None and name in CONTAINER_METHODS:
         return [(escape(state, holder.sites), None)]
     if run.summaries.closes(holder.kind, (name,)):
         for site in holder.sites:
@@ -402,10 +403,12 @@ def unknown(run: Evaluator, node: cst.Call, args: Arguments, state: State) -> li
                 state = next(iter(run.settle(value, state)), (state, None))[0]
     sites = [s for _, value in args for s in sites_in(value)]
     keeper = last_name(node.func) in KEEPERS and isinstance(node.func, cst.Attribute)
-    for site in sites:
-        if not keeper:
-            state = state.update(site, phase=Phase.ACTIVE)
-    state = escape(state, sites)
+    lent = {value.site for _, value in args if isinstance(value, Held) and run.closes_itself(value.site, state)}
+    if keeper or (isinstance(node.func, cst.Attribute) and node.func.attr.value in CONTAINER_METHODS):
+        lent = set()
+    for site in sites if not keeper else ():
+        state = state.update(site, phase=Phase.ACTIVE)
+    state = escape(state, (site for site in sites if site not in lent))
     if keeper:
         entered = args[0][1] if args else None
         if isinstance(entered, Manager):

@@ -87,6 +87,8 @@ class Evaluator(ABC):
         self.scope = scope
         self.is_fixture = is_fixture
         self.releases_scoped = releases_scoped
+        self.closed_names: frozenset[str] = frozenset()
+        """The names on which the function calls `close()`."""
         self.in_manager = False
         """Whether the function is a generator-based context manager, so that the block's errors come out of a yield."""
         self.in_summary = False
@@ -105,6 +107,10 @@ class Evaluator(ABC):
     def throw(self, state: State, raised: Raised) -> None:
         """Record that an exception leaves `state`; what a return statement was about to return is forgotten."""
         self.failures.append(state.bind("return", None).raise_(raised))
+
+    def closes_itself(self, site: Site, state: State) -> bool:
+        """Whether this function closes a session by a name that holds it: then it gives it to nobody before that."""
+        return any(name in self.closed_names and value == Held(site) for name, value in state.names)
 
     def infer(self, node: cst.BaseExpression) -> Type | None:
         return self.types.infer(node, self.scope)
@@ -476,6 +482,12 @@ class Evaluator(ABC):
         classes = [e.value for h in handlers for e in (h.elements if isinstance(h, cst.Tuple) else [cst.Element(h)])]
         names = [self.exception(c) for c in classes]
         verdicts = [catches(name, raised) if name is not None else None for name in names]
+        if raised.cause is Cause.ERROR and raised.name is None and _is_failing(state):
+            # Whether some call raises the project's own class, just then, is anybody's guess.
+            verdicts = [
+                False if v is None and name is not None and _is_specific(name) else v
+                for name, v in zip(names, verdicts, strict=True)
+            ]
         if True in verdicts:
             return [state], []
         if None not in verdicts:
@@ -495,6 +507,16 @@ class Evaluator(ABC):
 
     def never_returns(self, kind: Type | None) -> bool:
         return isinstance(kind, External) and kind.name in NEVER_RETURN
+
+
+def _is_failing(state: State) -> bool:
+    """Whether an exception in flight leaves a poisoned session behind."""
+    return any(session.failed is not None and session.swallowed is None for _, session in state.sessions)
+
+
+def _is_specific(name: str) -> bool:
+    """Whether an exception class is one of the project's, or an HTTP error: raised for a reason of its own."""
+    return name.startswith("project.") or name.endswith("HTTPException")
 
 
 def _constant_index(node: cst.Subscript) -> int | None:

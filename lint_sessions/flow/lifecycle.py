@@ -143,9 +143,7 @@ def follow(
     """
     node = scope.function
     assert node is not None
-    run = Run(types, summaries, scope, types.is_fixture(scope), _releases(node))
-    run.in_summary = given is not None
-    run.in_manager = scope.is_generator and types.is_context_manager(FunctionType(scope))
+    run = _runner(types, summaries, scope, in_summary=given is not None)
     try:
         states = _initial(types, scope, node) if given is None else [_entered(node, given)]
         exploration = _Exploration(run, *summaries.graph(scope, node), to_yield=to_yield)
@@ -165,8 +163,7 @@ def resume(
     """Run a generator on from a yield, or throw an exception in there; the `sessions` stand now as the caller says."""
     node = scope.function
     assert node is not None
-    run = Run(types, summaries, scope, is_fixture=False, releases_scoped=_releases(node))
-    run.in_summary = True
+    run = _runner(types, summaries, scope, in_summary=True)
     starts: list[tuple[BasicBlock | None, State]] = []
     for pause in pauses:
         state = _stand(pause.state, dict(sessions))
@@ -507,9 +504,18 @@ def _exit(raised: Raised | None, state: State) -> tuple[Exit, cst.CSTNode | None
     return kinds[raised.cause], raised.node
 
 
-def _releases(node: cst.FunctionDef) -> bool:
-    """Whether a function closes or removes any session itself: then it means to own what it takes from a registry."""
-    return any(isinstance(n, cst.Attribute) and n.attr.value in ("close", "remove") for n in walk_scope(node))
+def _runner(types: Types, summaries: Summaries, scope: Scope, *, in_summary: bool) -> Run:
+    """What evaluates the expressions of a function."""
+    node = scope.function
+    assert node is not None
+    closings = [n for n in walk_scope(node) if isinstance(n, cst.Attribute) and n.attr.value in ("close", "remove")]
+    # Who closes or removes any session means to own what it takes from a registry.
+    run = Run(types, summaries, scope, types.is_fixture(scope), releases_scoped=bool(closings))
+    called = {id(n.func) for n in walk_scope(node) if isinstance(n, cst.Call)}
+    run.closed_names = frozenset(n.value.value for n in closings if isinstance(n.value, cst.Name) and id(n) in called)
+    run.in_summary = in_summary
+    run.in_manager = scope.is_generator and types.is_context_manager(FunctionType(scope))
+    return run
 
 
 def _initial(types: Types, scope: Scope, node: cst.FunctionDef) -> list[State]:

@@ -58,6 +58,14 @@ class Unknown:
         raise_one(self.__dict__["_run"], "append")
 
 
+class Keeper:
+    """Somebody who takes over the duty to close."""
+
+    def callback(self, close: Callable[[], object]) -> None:
+        for session in sessions_in(close.__self__):  # type: ignore[attr-defined]
+            session.kept = True
+
+
 class Flags:
     """`flag.x` is true or false, anew each time."""
 
@@ -106,7 +114,7 @@ def caught(run: Run | None, row: int) -> None:
             session.swallowed = row
 
 
-def unknown(run: Run) -> dict[str, Callable[..., Any]]:
+def unknown(run: Run) -> dict[str, Any]:
     """Functions that nothing is known of."""
 
     def work(*_: object) -> None:
@@ -122,12 +130,7 @@ def unknown(run: Run) -> dict[str, Callable[..., Any]]:
             run.task.cancel()
             await asyncio.sleep(0)
 
-    def keep(value: object) -> None:
-        for session in sessions_in(value):
-            session.kept = True
-        raise_one(run, "keep")
-
-    return {"work": work, "choose": choose, "awork": awork, "keep": keep}
+    return {"work": work, "choose": choose, "awork": awork, "keep": Keeper()}
 
 
 def hooks(run: Run) -> dict[str, Callable[..., Any]]:

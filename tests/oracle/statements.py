@@ -164,7 +164,11 @@ class Writer:
 
     def move(self, name: str) -> list[str]:
         """Names change what they hold, or the session is handed on."""
-        options: list[list[str]] = [[f"keep({name})"], ["bag.append(" + name + ")"], [f"bag.session = {name}"]]
+        options: list[list[str]] = [
+            [f"keep.callback({name}.close)"],
+            ["bag.append(" + name + ")"],
+            [f"bag.session = {name}"],
+        ]
         options += [[f"{name} = {self.new()}"], [f"{name} = None"], [f"del {name}"], [f"{name} = give({name})"]]
         if self.is_async:
             options.pop()
