@@ -153,7 +153,7 @@ CONSUMERS = frozenset(
 )
 """Run a query that they are given."""
 
-CONTAINER_METHODS = frozenset(["append", "appendleft", "add", "extend", "insert", "update", "setdefault", "put"])
+CONTAINER_METHODS = frozenset(["append", "appendleft", "add", "extend", "insert", "update", "setdefault", "put", "set"])
 """Methods that keep what they are given."""
 
 NEVER_RETURN = frozenset(["sys.exit", "os._exit", "os.abort", "exit", "quit", "os.execv", "os.execvp"])
