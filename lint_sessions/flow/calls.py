@@ -196,7 +196,7 @@ def _has_nothing_to_store(state: State, site: Site, name: str) -> bool:
     session = state.session(site)
     if session is None or session.phase is Phase.CLOSED:
         return True
-    if name == "flush" or not site.acquired or session.phase is Phase.ACTIVE:
+    if name == "flush" or not (site.acquired or site.managed) or session.phase is Phase.ACTIVE:
         return False
     return session.phase is Phase.IDLE or not session.loaded
 

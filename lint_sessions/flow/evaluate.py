@@ -34,6 +34,7 @@ from lint_sessions.flow.state import (
     Truth,
     Value,
     escape,
+    joined,
     reopen,
     sites_in,
 )
@@ -56,6 +57,9 @@ if TYPE_CHECKING:
     from lint_sessions.flow.summary import Entrances, Summary
 
 Outcome = tuple[State, Value]
+
+MAX_OUTCOMES = 16
+"""Ways in which the parts of one expression can turn out, before those are joined that differ in no session."""
 
 
 class Summaries(Protocol):
@@ -122,6 +126,8 @@ class Evaluator(ABC):
             outcomes = [
                 (after, [*values, value]) for before, values in outcomes for after, value in self.eval(node, before)
             ]
+            if len(outcomes) > MAX_OUTCOMES:
+                outcomes = joined(outcomes)
         return outcomes
 
     def acquire(self, state: State, node: cst.CSTNode, flavor: Flavor, number: int = 0) -> tuple[State, Site]:
@@ -223,7 +229,9 @@ class Evaluator(ABC):
             for before, sites in states:
                 ends = self.eval(part, before) if isinstance(part, cst.BaseExpression) else self.parts(part, before)
                 following += [(after, (*sites, *sites_in(value))) for after, value in ends]
-            states = following
+            states = list(dict.fromkeys(following))
+            if len(states) > MAX_OUTCOMES and not any(sites for _, sites in states):
+                states = [(after, ()) for after, _ in joined([(after, []) for after, _ in states])]
         return [(after, Holder(sites) if sites else None) for after, sites in states]
 
     def name(self, node: cst.Name, state: State) -> Outcome:

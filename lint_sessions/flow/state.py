@@ -8,7 +8,7 @@ commit failed with no rollback since.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -419,6 +419,22 @@ class State:
             if isinstance(what, WAITING):
                 found.update(sites_in(what))
         return frozenset(found)
+
+
+def joined(outcomes: Sequence[tuple[State, list[Value]]]) -> list[tuple[State, list[Value]]]:
+    """The outcomes of several expressions, without what they tell apart that no session depends on."""
+    groups: dict[object, list[tuple[State, list[Value]]]] = {}
+    for state, values in outcomes:
+        leading = tuple(pair for pair in state.names if any(True for _ in sites_in(pair[1])))
+        held = tuple(value if any(True for _ in sites_in(value)) else None for value in values)
+        groups.setdefault((state.sessions, state.waiting, state.raised, leading, held), []).append((state, values))
+    found: list[tuple[State, list[Value]]] = []
+    for group in groups.values():
+        first, values = group[0]
+        names = set(first.names).intersection(*(state.names for state, _ in group))
+        alike = [v if all(other[i] == v for _, other in group) else None for i, v in enumerate(values)]
+        found.append((replace(first, names=tuple(pair for pair in first.names if pair in names)), alike))
+    return found
 
 
 def escape(state: State, sites: Iterable[Site]) -> State:
