@@ -9,7 +9,7 @@ import libcst as cst
 from lint_sessions.context import Context
 from lint_sessions.edits import Acquisition, without
 from lint_sessions.flow.lifecycle import Exit, Leak, Lifecycle
-from lint_sessions.flow.state import Phase
+from lint_sessions.flow.values import Phase
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.scripts import runs_once
 from lint_sessions.rule import Edit, Fix, Rule, Safety, TraceStep

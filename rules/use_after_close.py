@@ -5,7 +5,7 @@ from __future__ import annotations
 import libcst as cst
 
 from lint_sessions.flow.lifecycle import Leak
-from lint_sessions.flow.state import Site
+from lint_sessions.flow.values import Site
 from lint_sessions.project.scopes import Scope
 from lint_sessions.rule import Rule, TraceStep
 

@@ -9,7 +9,7 @@ import libcst as cst
 from lint_sessions.context import Context
 from lint_sessions.edits import Acquisition, without
 from lint_sessions.flow.lifecycle import Exit, Leak
-from lint_sessions.flow.state import Site
+from lint_sessions.flow.values import Site
 from lint_sessions.project.names import walk, walk_scope
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.types import GeneratorType, SessionType

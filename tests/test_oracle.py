@@ -14,7 +14,7 @@ from oracle.report import batch
 from oracle.verdict import COMPARED, Verdict, compare, lint
 from oracle.world import Harm
 
-from lint_sessions.flow import graph, lifecycle
+from lint_sessions.flow import exploration, graph, managers
 from lint_sessions.flow.evaluate import Evaluator
 from lint_sessions.flow.graph import BasicBlock
 from lint_sessions.flow.state import State
@@ -94,12 +94,13 @@ def _no_exit(patch: pytest.MonkeyPatch) -> None:
     def leave_error(_: Evaluator, item: cst.WithItem, state: State) -> tuple[list[State], list[State]]:
         return [], [state.unwait(item)]
 
-    patch.setattr(lifecycle, "leave_error", leave_error)
+    patch.setattr(exploration, "leave_error", leave_error)
 
 
 def _no_handlers(patch: pytest.MonkeyPatch) -> None:
     """Handlers take whatever comes."""
-    patch.setattr(Evaluator, "dispatch", lambda _, __, state: ([state], []))
+    for module in (exploration, managers):
+        patch.setattr(module, "dispatch", lambda _, __, state: ([state], []))
 
 
 @pytest.mark.parametrize("mutate", [_no_failures, _no_finally, _no_exit, _no_handlers])

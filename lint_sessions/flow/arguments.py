@@ -7,8 +7,18 @@ from collections.abc import Iterator
 import libcst as cst
 
 from lint_sessions.flow.evaluate import Evaluator
-from lint_sessions.flow.state import Given, Held, Items, Session, Site, State, Truth, Value, sites_in
+from lint_sessions.flow.state import State
 from lint_sessions.flow.summary import entry
+from lint_sessions.flow.values import (
+    Given,
+    Held,
+    Items,
+    Session,
+    Site,
+    Truth,
+    Value,
+    sites_in,
+)
 from lint_sessions.project.annotations import is_wrongly_none
 from lint_sessions.project.names import dotted, parameters
 from lint_sessions.project.types import Flavor, FunctionType, SessionType

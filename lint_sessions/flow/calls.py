@@ -23,6 +23,12 @@ from lint_sessions.flow.operations import (
 )
 from lint_sessions.flow.project_calls import construct, function
 from lint_sessions.flow.state import (
+    State,
+    closed,
+    escape,
+    rolled_back,
+)
+from lint_sessions.flow.values import (
     Bound,
     Cause,
     Derived,
@@ -36,11 +42,7 @@ from lint_sessions.flow.state import (
     Raised,
     Site,
     Stack,
-    State,
     Value,
-    closed,
-    escape,
-    rolled_back,
     sites_in,
 )
 from lint_sessions.project.known import SCOPED_CLASSES, SESSION_CLASSES

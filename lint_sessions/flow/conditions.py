@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from lint_sessions.flow.state import Bound, Derived, Held, Holder, Items, Manager, Pending, Phase, State, Truth, Value
+from lint_sessions.flow.state import State
+from lint_sessions.flow.values import (
+    Bound,
+    Derived,
+    Held,
+    Holder,
+    Items,
+    Manager,
+    Pending,
+    Phase,
+    Truth,
+    Value,
+)
 
 if TYPE_CHECKING:
     from lint_sessions.flow.evaluate import Evaluator

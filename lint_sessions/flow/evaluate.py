@@ -10,12 +10,19 @@ from typing import TYPE_CHECKING, Protocol
 import libcst as cst
 
 from lint_sessions.flow.conditions import decide, refine, truth_of
-from lint_sessions.flow.operations import KEEPERS, NEVER_RETURN, PENDING_ROLLBACK, catches
+from lint_sessions.flow.handlers import PENDING_ROLLBACK
+from lint_sessions.flow.operations import KEEPERS, NEVER_RETURN
 from lint_sessions.flow.state import (
+    Poisoned,
+    State,
+    escape,
+    joined,
+    reopen,
+)
+from lint_sessions.flow.values import (
     Bound,
     Cause,
     Derived,
-    Failure,
     Form,
     Generated,
     Given,
@@ -25,24 +32,19 @@ from lint_sessions.flow.state import (
     Manager,
     Pending,
     Phase,
-    Poisoned,
     Raised,
     Session,
     Site,
     Stack,
-    State,
     Truth,
     Value,
-    escape,
-    joined,
-    reopen,
     sites_in,
 )
+from lint_sessions.flow.yields import yield_
 from lint_sessions.project.names import children, dotted, walk
 from lint_sessions.project.scopes import Scope, last_name
 from lint_sessions.project.sessions import Types
 from lint_sessions.project.types import (
-    ClassType,
     External,
     Flavor,
     FunctionType,
@@ -194,7 +196,7 @@ class Evaluator(ABC):
             case cst.Await():
                 return self.await_(node, state)
             case cst.Yield():
-                return self.yield_(node, state)
+                return yield_(self, node, state)
             case cst.BooleanOperation():
                 return self.boolean(node, state)
             case cst.UnaryOperation(operator=cst.Not()) | cst.Comparison():
@@ -327,49 +329,6 @@ class Evaluator(ABC):
             return True
         return self.is_guarded and any(s.failed is not None for s in sessions)
 
-    def yield_(self, node: cst.Yield, state: State) -> list[Outcome]:
-        if isinstance(node.value, cst.From):
-            return [(after, None) for after, _ in self.eval(node.value.item, state)]
-        values = self.eval(node.value, state) if node.value is not None else [(state, None)]
-        ends: list[Outcome] = []
-        for after, value in values:
-            sites = list(sites_in(value))
-            lent = [site for site in sites if self.lends(after, site)]
-            ways = [after]
-            if lent:
-                # A session that is closed already begins again where its user runs something, which it need not do.
-                ways = ways if any(self.is_closed(after, site) for site in lent) else []
-                for site in lent:
-                    after = after.update(site, lent=True, owned=True, phase=Phase.ACTIVE)
-                ways.insert(0, after.note(node, "yielded"))
-            if sites or self.in_manager:
-                for way in ways:
-                    self.interrupt(node, way, sites)
-            ends += [(way, None) for way in ways]
-        return ends
-
-    def interrupt(self, node: cst.Yield, state: State, sites: Sequence[Site]) -> None:
-        """What may come out of a yield: an error of whoever drives the generator, a failed flush of its, or the end."""
-        if self.is_fixture:
-            return
-        self.fail(state, node, Cause.ERROR)
-        self.fail(state, node, Cause.EXIT)
-        for site, session in state.sessions:
-            if session.phase is not Phase.CLOSED and (site in sites or not site.acquired):
-                poisoned = state.update(site, phase=Phase.ACTIVE, failed=Failure(node), swallowed=None, pending=False)
-                self.fail(poisoned, node, Cause.DATABASE)
-
-    def is_closed(self, state: State, site: Site) -> bool:
-        session = state.session(site)
-        return session is not None and session.phase is Phase.CLOSED
-
-    def lends(self, state: State, site: Site) -> bool:
-        """Whether this function would still owe the close of a session that it yields; a closed one begins again."""
-        session = state.session(site)
-        if session is None or session.owned:
-            return session is not None
-        return site.acquired and session.phase is Phase.CLOSED and not session.stored
-
     def boolean(self, node: cst.BooleanOperation, state: State) -> list[Outcome]:
         """`a or b` and `a and b` as values."""
         stops_on_true = isinstance(node.operator, cst.Or)
@@ -482,49 +441,8 @@ class Evaluator(ABC):
                 return escape(state, sites_in(value))
         return state
 
-    # --- exceptions ------------------------------------------------------------------------------------------------
-
-    def dispatch(self, handlers: Sequence[cst.BaseExpression], state: State) -> tuple[list[State], list[State]]:
-        """The states in which a handler for these classes takes the exception in flight, and those it passes."""
-        raised = state.raised or Raised(Cause.ERROR)
-        classes = [e.value for h in handlers for e in (h.elements if isinstance(h, cst.Tuple) else [cst.Element(h)])]
-        names = [self.exception(c) for c in classes]
-        verdicts = [catches(name, raised) if name is not None else None for name in names]
-        if raised.cause is Cause.ERROR and raised.name is None and _is_failing(state):
-            # Whether some call raises the project's own class, just then, is anybody's guess.
-            verdicts = [
-                False if v is None and name is not None and _is_specific(name) else v
-                for name, v in zip(names, verdicts, strict=True)
-            ]
-        if True in verdicts:
-            return [state], []
-        if None not in verdicts:
-            return [], [state]
-        refused = raised.refused.union(name for name in names if name is not None)
-        return [state], [state.raise_(replace(raised, refused=refused))]
-
-    def exception(self, node: cst.BaseExpression) -> str | None:
-        """The dotted name of the exception class that an expression names or makes."""
-        kind = self.infer(node.func if isinstance(node, cst.Call) else node)
-        match kind:
-            case External(name=name):
-                return name
-            case ClassType(scope=scope):
-                return f"project.{scope.qualified_name}"
-        return None
-
     def never_returns(self, kind: Type | None) -> bool:
         return isinstance(kind, External) and kind.name in NEVER_RETURN
-
-
-def _is_failing(state: State) -> bool:
-    """Whether an exception in flight leaves a poisoned session behind."""
-    return any(session.failed is not None and session.swallowed is None for _, session in state.sessions)
-
-
-def _is_specific(name: str) -> bool:
-    """Whether an exception class is one of the project's, or an HTTP error: raised for a reason of its own."""
-    return name.startswith("project.") or name.endswith("HTTPException")
 
 
 def _constant_index(node: cst.Subscript) -> int | None:

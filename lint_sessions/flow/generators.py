@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from lint_sessions.flow.project_calls import refused, settled, throw
-from lint_sessions.flow.state import Entered, Generated, Session, Site, State, Value, moved
+from lint_sessions.flow.state import State
 from lint_sessions.flow.summary import Summary, entry
+from lint_sessions.flow.values import (
+    Entered,
+    Generated,
+    Session,
+    Site,
+    Value,
+    moved,
+)
 
 if TYPE_CHECKING:
     from lint_sessions.flow.evaluate import Evaluator

@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from lint_sessions.flow.generators import enter_generated, fail_generated, leave_generated
+from lint_sessions.flow.handlers import dispatch
 from lint_sessions.flow.objects import enter_object, fail_object, leave_object, manager_of
 from lint_sessions.flow.state import (
+    Poisoned,
+    State,
+    closed,
+    escape,
+    rolled_back,
+    swallow,
+)
+from lint_sessions.flow.values import (
     WAITING,
     Bound,
     Cause,
@@ -20,15 +29,9 @@ from lint_sessions.flow.state import (
     Manager,
     Object,
     Phase,
-    Poisoned,
     Stack,
-    State,
     Value,
-    closed,
-    escape,
-    rolled_back,
     sites_in,
-    swallow,
 )
 from lint_sessions.project.types import ConnectionType, External, InstanceType, ManagerType, SessionType
 
@@ -156,7 +159,7 @@ def leave_error(run: Evaluator, item: cst.WithItem, state: State) -> tuple[list[
     call = item.item
     kind = run.infer(call.func) if isinstance(call, cst.Call) else None
     if isinstance(call, cst.Call) and isinstance(kind, External) and kind.name in ("contextlib.suppress", "suppress"):
-        suppressed, going = run.dispatch([arg.value for arg in call.args], state)
+        suppressed, going = dispatch(run, [arg.value for arg in call.args], state)
         return [swallow(s, item) for s in suppressed], going
     return [], [state]
 

@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from lint_sessions.flow.project_calls import Caller, entered, left, refused, settled, throw
-from lint_sessions.flow.state import Holder, Object, Raised, Site, State, Truth, Value, closed
+from lint_sessions.flow.state import State, closed
 from lint_sessions.flow.summary import Ending
+from lint_sessions.flow.values import (
+    Holder,
+    Object,
+    Raised,
+    Site,
+    Truth,
+    Value,
+)
 from lint_sessions.project.names import dotted, parameters
 from lint_sessions.project.types import ClassType, FunctionType, InstanceType, Type
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
-
-from lint_sessions.flow.state import Cause, Raised
-
 CLOSING = frozenset(["close", "aclose", "invalidate", "reset", "remove", "__exit__", "__aexit__"])
 """Give the connection back and end the transaction; after any of them nothing is owed."""
 
@@ -163,81 +159,3 @@ KEEPERS = frozenset(
     + ["addfinalizer", "addCleanup", "addAsyncCleanup", "register", "finalize", "on_teardown"]
 )
 """Methods that take over the duty to close what they are given."""
-
-_UNBOUND_ERRORS = frozenset(["SQLAlchemyError", "IntegrityError", "OperationalError", "DBAPIError", "DatabaseError"])
-"""Names that mean SQLAlchemy's exceptions where nothing at all binds them."""
-PENDING_ROLLBACK = "sqlalchemy.exc.PendingRollbackError"
-"""What a session raises whose transaction has failed, whatever it is asked for."""
-_PARENTS = {PENDING_ROLLBACK.rpartition(".")[2]: ("InvalidRequestError", "SQLAlchemyError")}
-_OUTSIDE_EXCEPTION = frozenset(
-    ["asyncio.CancelledError", "asyncio.exceptions.CancelledError", "concurrent.futures.CancelledError"]
-)
-
-
-def catches(handler: str, raised: Raised) -> bool | None:
-    """Whether an except clause for the class `handler`, a dotted name, takes what was raised; None: it may."""
-    name = handler.removeprefix("builtins.")
-    if name == "BaseException":
-        return True
-    if _is_refused(name, raised):
-        return False
-    if raised.name is not None:
-        return _named(name, raised)
-    if raised.cause is Cause.EXIT:
-        if name in _OUTSIDE_EXCEPTION:
-            return True
-        return None if name in ("GeneratorExit", "KeyboardInterrupt", "SystemExit") else False
-    if name == "Exception":
-        return True
-    if name in _OUTSIDE_EXCEPTION or name in ("GeneratorExit", "KeyboardInterrupt", "SystemExit"):
-        return False
-    if raised.cause is Cause.DATABASE:
-        if name.startswith("sqlalchemy.") or name in _UNBOUND_ERRORS:
-            return True if name.endswith("SQLAlchemyError") else None
-        return False
-    if raised.cause is Cause.LOOKUP:
-        return (
-            None
-            if name in ("AttributeError", "KeyError", "IndexError", "LookupError", "TypeError", "ValueError")
-            else False
-        )
-    return None
-
-
-def _is_refused(name: str, raised: Raised) -> bool:
-    """Whether the exception has passed a handler that would have taken everything which this one takes."""
-    if not raised.refused:
-        return False
-    if name in {refused.removeprefix("builtins.") for refused in raised.refused}:
-        return True
-    own = _builtin(name)
-    if own is None:
-        return name.startswith("sqlalchemy.") and any(r.endswith(".SQLAlchemyError") for r in raised.refused)
-    wider = (_builtin(refused.removeprefix("builtins.")) for refused in raised.refused)
-    return any(cls is not None and issubclass(own, cls) for cls in wider)
-
-
-def _named(handler: str, raised: Raised) -> bool | None:
-    name = (raised.name or "").removeprefix("builtins.")
-    if handler == name:
-        return True
-    kind = name.rpartition(".")[2]
-    if kind in _PARENTS and (handler.startswith("sqlalchemy.") or handler in _UNBOUND_ERRORS):
-        return handler.rpartition(".")[2] in (kind, *_PARENTS[kind])
-    caught, thrown = _builtin(handler), _builtin(name)
-    if thrown is not None and caught is not None:
-        return issubclass(thrown, caught)
-    if handler == "Exception":
-        return name not in _OUTSIDE_EXCEPTION
-    if thrown is not None:
-        return False
-    if "HTTPException" in name:
-        return None if "HTTPException" in handler else False
-    if handler.startswith("sqlalchemy.") != name.startswith("sqlalchemy."):
-        return False
-    return None if caught is None else False
-
-
-def _builtin(name: str) -> type[BaseException] | None:
-    found = getattr(builtins, name, None)
-    return found if isinstance(found, type) and issubclass(found, BaseException) else None

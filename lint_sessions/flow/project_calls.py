@@ -10,6 +10,14 @@ import libcst as cst
 from lint_sessions.flow.arguments import Arguments, by_parameter, declared, entries, sessions_among
 from lint_sessions.flow.evaluate import Evaluator, Outcome
 from lint_sessions.flow.state import (
+    Poisoned,
+    State,
+    closed,
+    escape,
+    reopen,
+)
+from lint_sessions.flow.summary import SWALLOWED_BEFORE, Ending, Summary
+from lint_sessions.flow.values import (
     Cause,
     Failure,
     Generated,
@@ -18,19 +26,13 @@ from lint_sessions.flow.state import (
     Holder,
     Pending,
     Phase,
-    Poisoned,
     Raised,
     Session,
     Site,
-    State,
     Value,
-    closed,
-    escape,
     moved,
-    reopen,
     sites_in,
 )
-from lint_sessions.flow.summary import SWALLOWED_BEFORE, Ending, Summary
 from lint_sessions.project.names import dotted
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.types import (

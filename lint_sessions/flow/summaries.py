@@ -13,9 +13,10 @@ import libcst as cst
 
 from lint_sessions.flow.callers import calling
 from lint_sessions.flow.graph import Graph, build
-from lint_sessions.flow.lifecycle import Exit, Leak, Lifecycle, follow, resume
+from lint_sessions.flow.lifecycle import Exit, Leak, Lifecycle
 from lint_sessions.flow.liveness import Liveness, asked_names, liveness
-from lint_sessions.flow.state import Generated, Given, Held, Phase, Poisoned, Raised, Session, Site, State, Truth
+from lint_sessions.flow.runs import follow, resume
+from lint_sessions.flow.state import Poisoned, State
 from lint_sessions.flow.summary import (
     SWALLOWED_BEFORE,
     Entrances,
@@ -24,6 +25,16 @@ from lint_sessions.flow.summary import (
     entrances,
     nothing_known,
     only_uses,
+)
+from lint_sessions.flow.values import (
+    Generated,
+    Given,
+    Held,
+    Phase,
+    Raised,
+    Session,
+    Site,
+    Truth,
 )
 from lint_sessions.project.annotations import is_wrongly_none
 from lint_sessions.project.names import parameters, walk_scope

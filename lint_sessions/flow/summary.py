@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from lint_sessions.flow.state import (
+from lint_sessions.flow.state import State
+from lint_sessions.flow.values import (
     Cause,
     Derived,
     Failure,
@@ -24,7 +25,6 @@ from lint_sessions.flow.state import (
     Raised,
     Session,
     Site,
-    State,
     Truth,
     Value,
     sites_in,
