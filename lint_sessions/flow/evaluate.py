@@ -95,6 +95,8 @@ class Evaluator(ABC):
         self.releases_scoped = releases_scoped
         self.closed_names: frozenset[str] = frozenset()
         """The names on which the function calls `close()`."""
+        self.takes_cancellation = False
+        """Whether some handler of the function takes a cancellation."""
         self.in_manager = False
         """Whether the function is a generator-based context manager, so that the block's errors come out of a yield."""
         self.in_summary = False
@@ -327,7 +329,7 @@ class Evaluator(ABC):
         sessions = [session for _, session in state.sessions]
         if any(s.owned and s.phase is Phase.ACTIVE for s in sessions):
             return True
-        return self.is_guarded and any(s.failed is not None for s in sessions)
+        return self.is_guarded and (self.takes_cancellation or any(s.failed is not None for s in sessions))
 
     def boolean(self, node: cst.BooleanOperation, state: State) -> list[Outcome]:
         """`a or b` and `a and b` as values."""

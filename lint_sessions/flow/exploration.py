@@ -311,6 +311,7 @@ class Exploration:
                 run.throw(after, Raised(Cause.ERROR, exception_of(run, node.exc), node))
             return
         waited = state.waits(handler) if handler is not None else None
+        waited = waited.raised if isinstance(waited, Suspended) else waited
         raised = replace(waited, node=node) if isinstance(waited, Raised) else Raised(Cause.ERROR, node=node)
         if isinstance(node, cst.Assert):
             raised = Raised(Cause.ERROR, "AssertionError", node)

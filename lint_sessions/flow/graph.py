@@ -53,7 +53,7 @@ class Step:
     action: Action
     node: cst.CSTNode
     handler: cst.CSTNode | None = None
-    """Of a bare `raise`: the handler around it."""
+    """Of a bare `raise`: the handler around it, or the `finally` that an exception has entered."""
 
 
 @dataclass(eq=False)
@@ -95,7 +95,8 @@ class _Frame:
     loop_end: BasicBlock | None = None
     finally_: cst.Finally | None = None
     item: cst.WithItem | None = None
-    handler: cst.ExceptHandler | cst.ExceptStarHandler | None = None
+    handler: cst.ExceptHandler | cst.ExceptStarHandler | cst.Finally | None = None
+    """What an exception waits for: a handler's body, or that of a `finally` which an exception has entered."""
 
 
 class _Builder:
@@ -287,7 +288,9 @@ class _Builder:
         block.then = inside
         last = self.handlers(node, inside)
         self.frames.pop()
+        self.frames.append(_Frame(handler=node.finalbody))
         resumed = self.suite(node.finalbody.body, failed)
+        self.frames.pop()
         if resumed is not None:
             resumed.steps.append(Step(Action.RESUME, node.finalbody))
         return self.suite(node.finalbody.body, self.after(last))

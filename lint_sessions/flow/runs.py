@@ -98,9 +98,17 @@ def _runner(types: Types, summaries: Summaries, scope: Scope, *, in_summary: boo
     run = Run(types, summaries, scope, types.is_fixture(scope), releases_scoped=bool(closings))
     called = {id(n.func) for n in walk_scope(node) if isinstance(n, cst.Call)}
     run.closed_names = frozenset(n.value.value for n in closings if isinstance(n.value, cst.Name) and id(n) in called)
+    run.takes_cancellation = any(_takes_cancellation(n) for n in walk_scope(node) if isinstance(n, cst.ExceptHandler))
     run.in_summary = in_summary
     run.in_manager = scope.is_generator and types.is_context_manager(FunctionType(scope))
     return run
+
+
+def _takes_cancellation(handler: cst.ExceptHandler) -> bool:
+    if handler.type is None:
+        return True
+    names = [n.value for n in walk_scope(handler.type) if isinstance(n, cst.Name)]
+    return any(name in ("BaseException", "CancelledError") for name in names)
 
 
 def _initial(types: Types, scope: Scope, node: cst.FunctionDef) -> list[State]:

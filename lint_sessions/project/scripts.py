@@ -16,15 +16,27 @@ _FOR_EVER = re.compile(
 )
 
 
+_COMMAND = re.compile(r"^\s*@(\w+\.)*command\b", re.MULTILINE)
+_COMMAND_LINE = re.compile(r"^\s*(import|from)\s+(click|typer|asyncclick|rich_click)\b", re.MULTILINE)
+
+
 def runs_once(scope: Scope) -> bool:
     """Whether a function is called only by the `if __name__ == "__main__"` part of its module, or by a statement of
-    the module itself, directly or through functions of which the same is true. What loops for ever, or is passed to
-    somebody else, does not run once."""
+    the module itself, directly or through functions of which the same is true; or is a command of a command line. What
+    loops for ever, or is passed to somebody else, does not run once."""
     while scope.parent is not None and not scope.parent.is_module:
         scope = scope.parent
     if scope.parent is None:
         return False
-    return scope.name in _once(scope.parent)
+    return _is_command(scope) or scope.name in _once(scope.parent)
+
+
+def _is_command(scope: Scope) -> bool:
+    """Whether a function is a command of click or Typer, after which the process ends."""
+    if scope.block is None or not _COMMAND_LINE.search(scope.module.document.text):
+        return False
+    text = _text(scope.block)
+    return bool(_COMMAND.search(text)) and not _FOR_EVER.search(text)
 
 
 def _once(module: Scope) -> frozenset[str]:

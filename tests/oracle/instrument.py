@@ -41,7 +41,9 @@ def handled(functions: Sequence[AnyFunction]) -> dict[int, list[str]]:
         for node in ast.walk(function):
             names: list[str] = []
             if isinstance(node, ast.Try):
-                names = [name for handler in node.handlers for name in _names(handler.type)]
+                # What enters a handler or a finally may be raised again there, and meet the handlers inside.
+                later = [part for body in (node.handlers, node.finalbody) for stmt in body for part in ast.walk(stmt)]
+                names = [name for part in later if isinstance(part, ast.ExceptHandler) for name in _names(part.type)]
             elif isinstance(node, (ast.With, ast.AsyncWith)):
                 calls = [item.context_expr for item in node.items]
                 names = [
