@@ -193,7 +193,11 @@ class Exploration:
             case Action.HANDLED, _:
                 return [state.unwait(node)], []
             case Action.HANDLER_FAILED, _:
-                run.failures.append(unswallow(state.unwait(node), node))
+                after = unswallow(state.unwait(node), node)
+                if isinstance(node, cst.ExceptStarHandler) and after.raised is not None:
+                    group = "ExceptionGroup" if after.raised.cause is not Cause.EXIT else "BaseExceptionGroup"
+                    after = after.raise_(Raised(after.raised.cause, group, after.raised.node))
+                run.failures.append(after)
                 return [], []
             case Action.SUSPEND, _:
                 return [state.settle().wait(node, Suspended(state.raised))], []

@@ -90,8 +90,12 @@ def _named(handler: str, raised: Raised) -> bool | None:
     return None if caught is None else False
 
 
+_GROUPS = {"ExceptionGroup": Exception, "BaseExceptionGroup": BaseException}
+"""What stands for the groups under Python 3.10, which has none."""
+
+
 def _builtin(name: str) -> type[BaseException] | None:
-    found = getattr(builtins, name, None)
+    found = getattr(builtins, name, _GROUPS.get(name))
     return found if isinstance(found, type) and issubclass(found, BaseException) else None
 
 
