@@ -110,8 +110,10 @@ CLEAN = [
     "a.execute(1)\nb.commit()",
     "try:\n    db = SessionLocal()\n    use(db)\nexcept Exception:\n    raise\nfinally:\n    db.close()",
     "db = scoped_session(SessionLocal)()\ndb.execute(a)",
-    "try:\n    try:\n        raise ValueError\n    except* ValueError:\n        raise KeyError\nexcept KeyError:\n"
-    "    SessionLocal().execute(a)",
+    (
+        "try:\n    try:\n        raise ValueError\n    except* ValueError:\n        raise KeyError\nexcept KeyError:\n"
+        "    SessionLocal().execute(a)"
+    ),
 ]
 
 
