@@ -29,6 +29,7 @@ from lint_sessions.flow.state import (
     Form,
     Held,
     Holder,
+    LateCommit,
     Manager,
     Pending,
     Phase,
@@ -181,6 +182,8 @@ def perform(run: Evaluator, node: cst.CSTNode, site: Site, name: str, state: Sta
         return [(rolled_back(state, site), None)]
     if name in FLUSHING and not session.pending and _has_nothing_to_store(state, site, name):
         return [(state, None)]
+    if name == "commit" and (raised := state.suspended()) is not None:
+        run.late.append(LateCommit(site, node, raised, state))
     poisons = name in FLUSHING or (session.pending and name != "refresh")
     after = execute(run, state, site, node, poisons=poisons)
     if after is None:

@@ -22,6 +22,7 @@ from lint_sessions.flow.state import (
     Held,
     Holder,
     Items,
+    LateCommit,
     Manager,
     Pending,
     Phase,
@@ -95,6 +96,7 @@ class Evaluator(ABC):
         """Whether some handler, `finally` or `with` block stands around the current statement."""
         self.failures: list[State] = []
         self.poisoned: list[Poisoned] = []
+        self.late: list[LateCommit] = []
 
     # --- helpers ---------------------------------------------------------------------------------------------------
 

@@ -29,6 +29,7 @@ from lint_sessions.flow.state import (
     Held,
     Holder,
     Items,
+    LateCommit,
     Phase,
     Poisoned,
     Raised,
@@ -117,6 +118,7 @@ class Lifecycle:
     returned: list[tuple[State, Value]] = field(default_factory=list)
     """The states at the normal exit, each with the value that is returned."""
     raised: list[State] = field(default_factory=list)
+    late: list[LateCommit] = field(default_factory=list)
     kept: dict[str, Site] = field(default_factory=dict)
     """By path (`self.session`): the sessions that are closed when the method returns, and still kept there."""
     paused: list[Pause] = field(default_factory=list)
@@ -216,6 +218,7 @@ class _Exploration:
             if self.count > MAX_STATES:
                 return Lifecycle(gave_up=True)
         self.result.poisoned = self.run.poisoned
+        self.result.late = self.run.late
         return self.result
 
     def push(self, block: BasicBlock | None, state: State) -> None:
