@@ -8,6 +8,7 @@ from pathlib import Path
 import libcst as cst
 
 from lint_sessions.flow.lifecycle import Lifecycle
+from lint_sessions.flow.providers import Provider, provider
 from lint_sessions.flow.summaries import SummaryTable
 from lint_sessions.project.names import path_to
 from lint_sessions.project.scopes import Scope
@@ -36,6 +37,10 @@ class Context:
     def lifecycle(self, scope: Scope) -> Lifecycle:
         """Every run of a function of this block."""
         return self.summaries.lifecycle(scope)
+
+    def provider(self, scope: Scope) -> Provider | None:
+        """What a function of this block does once it has lent a session; None where it lends none."""
+        return provider(self.summaries, scope)
 
     def source(self, node: cst.CSTNode, block: Block | None = None) -> str:
         """The text of a node as it stands in the file; `block` where it stands in another than the one visited."""

@@ -163,6 +163,8 @@ def resume(
     pauses: Sequence[Pause],
     sessions: tuple[tuple[str, Session], ...],
     raised: Raised | None,
+    *,
+    to_yield: bool = False,
 ) -> Lifecycle:
     """Run a generator on from a yield, or throw an exception in there; the `sessions` stand now as the caller says."""
     node = scope.function
@@ -177,7 +179,7 @@ def resume(
         else:
             starts.append((pause.rest.error, state.raise_(replace(raised, node=pause.node))))
     try:
-        return _Exploration(run, *summaries.graph(scope, node)).explore(starts)
+        return _Exploration(run, *summaries.graph(scope, node), to_yield=to_yield).explore(starts)
     except RecursionError:
         return Lifecycle(gave_up=True)
 
@@ -419,7 +421,7 @@ class _Exploration:
         taken, going = self.run.dispatch([node.type], state) if node.type is not None else ([state], [])
         inside = [swallow(s, node).wait(node, s.raised).note(node, "caught") for s in taken]
         if node.name is not None:
-            inside = [self.run.assign(node.name.name, None, s) for s in inside]
+            inside = [self.run.assign(node.name.name, Truth.SOME, s) for s in inside]
         return inside, going
 
     def match(self, node: cst.MatchCase, state: State) -> tuple[list[State], list[State]]:
