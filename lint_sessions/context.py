@@ -8,8 +8,9 @@ from pathlib import Path
 import libcst as cst
 
 from lint_sessions.flow.lifecycle import Lifecycle
+from lint_sessions.flow.providers import Provider, provider
 from lint_sessions.flow.summaries import SummaryTable
-from lint_sessions.project.names import children
+from lint_sessions.project.names import path_to
 from lint_sessions.project.scopes import Scope
 from lint_sessions.rule import Finding, LateFix, Note, Position, Rule, TraceStep
 from lint_sessions.source.document import Block
@@ -36,6 +37,10 @@ class Context:
     def lifecycle(self, scope: Scope) -> Lifecycle:
         """Every run of a function of this block."""
         return self.summaries.lifecycle(scope)
+
+    def provider(self, scope: Scope) -> Provider | None:
+        """What a function of this block does once it has lent a session; None where it lends none."""
+        return provider(self.summaries, scope)
 
     def source(self, node: cst.CSTNode, block: Block | None = None) -> str:
         """The text of a node as it stands in the file; `block` where it stands in another than the one visited."""
@@ -86,7 +91,7 @@ class Context:
 def _statement_rows(block: Block, node: cst.CSTNode) -> range:
     """The rows of the statement that `node` stands in; of a compound statement those of its header."""
     first, last = (place.row for place in block.span(node))
-    path = _path_to(block.node, node)
+    path = path_to(block.node, node)
     for around in reversed(path):
         if isinstance(around, cst.SimpleStatementLine):
             start, end = block.span(around)
@@ -98,13 +103,3 @@ def _statement_rows(block: Block, node: cst.CSTNode) -> range:
                 last = max(first, min(last, block.span(body.body[0])[0].row - 1))
             break
     return range(first, last + 1)
-
-
-def _path_to(root: cst.CSTNode, node: cst.CSTNode) -> list[cst.CSTNode]:
-    stack = [(root, [root])]
-    while stack:
-        current, path = stack.pop()
-        if current is node:
-            return path
-        stack.extend((part, [*path, part]) for part in children(current))
-    return [root]

@@ -91,6 +91,12 @@ class Lines:
             if row not in inside and self.text(row).strip(" \t\f\r\n")
         ]
 
+    def shallower(self, rows: range) -> list[Edit]:
+        """Take one level of indentation from rows, but for blank ones and those that begin inside a string."""
+        inside = self._rows_in_strings(rows)
+        kept = [row for row in rows if row not in inside and self.text(row).startswith(self.step)]
+        return [Edit(self.start(row), self.start(row) + len(self.step), "") for row in kept]
+
     def _rows_in_strings(self, rows: range) -> set[int]:
         found: set[int] = set()
         for node in walk(self.block.node):

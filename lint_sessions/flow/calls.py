@@ -23,6 +23,7 @@ from lint_sessions.flow.operations import (
 )
 from lint_sessions.flow.project_calls import construct, function
 from lint_sessions.flow.state import (
+    LateCommit,
     State,
     closed,
     escape,
@@ -184,6 +185,8 @@ def perform(run: Evaluator, node: cst.CSTNode, site: Site, name: str, state: Sta
         return [(rolled_back(state, site), None)]
     if name in FLUSHING and not session.pending and _has_nothing_to_store(state, site, name):
         return [(state, None)]
+    if name == "commit" and (raised := state.suspended()) is not None:
+        run.late.append(LateCommit(site, node, raised, state))
     poisons = name in FLUSHING or (session.pending and name != "refresh")
     after = execute(run, state, site, node, poisons=poisons)
     if after is None:

@@ -13,6 +13,7 @@ from lint_sessions.flow.conditions import decide, refine, truth_of
 from lint_sessions.flow.handlers import PENDING_ROLLBACK
 from lint_sessions.flow.operations import KEEPERS, NEVER_RETURN
 from lint_sessions.flow.state import (
+    LateCommit,
     Poisoned,
     State,
     escape,
@@ -105,6 +106,7 @@ class Evaluator(ABC):
         """Whether some handler, `finally` or `with` block stands around the current statement."""
         self.failures: list[State] = []
         self.poisoned: list[Poisoned] = []
+        self.late: list[LateCommit] = []
 
     # --- helpers ---------------------------------------------------------------------------------------------------
 

@@ -74,6 +74,7 @@ class Exploration:
             if self.count > MAX_STATES:
                 return Lifecycle(gave_up=True)
         self.result.poisoned = self.run.poisoned
+        self.result.late = self.run.late
         return self.result
 
     def push(self, block: BasicBlock | None, state: State) -> None:
@@ -278,7 +279,7 @@ class Exploration:
         taken, going = dispatch(self.run, [node.type], state) if node.type is not None else ([state], [])
         inside = [swallow(s, node).wait(node, s.raised).note(node, "caught") for s in taken]
         if node.name is not None:
-            inside = [self.run.assign(node.name.name, None, s) for s in inside]
+            inside = [self.run.assign(node.name.name, Truth.SOME, s) for s in inside]
         return inside, going
 
     def match(self, node: cst.MatchCase, state: State) -> tuple[list[State], list[State]]:

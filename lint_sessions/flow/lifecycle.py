@@ -9,6 +9,7 @@ import libcst as cst
 
 from lint_sessions.flow.graph import BasicBlock
 from lint_sessions.flow.state import (
+    LateCommit,
     Poisoned,
     State,
     Trail,
@@ -84,6 +85,7 @@ class Lifecycle:
     raised: list[State] = field(default_factory=list)
     kept: dict[str, Site] = field(default_factory=dict)
     """By path (`self.session`): the sessions that are closed when the method returns, and still kept there."""
+    late: list[LateCommit] = field(default_factory=list)
     paused: list[Pause] = field(default_factory=list)
     """Of a generator that is followed to its yields: where it stands."""
     gave_up: bool = False

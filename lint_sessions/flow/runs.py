@@ -60,6 +60,8 @@ def resume(
     pauses: Sequence[Pause],
     sessions: tuple[tuple[str, Session], ...],
     raised: Raised | None,
+    *,
+    to_yield: bool = False,
 ) -> Lifecycle:
     """Run a generator on from a yield, or throw an exception in there; the `sessions` stand now as the caller says."""
     node = scope.function
@@ -73,7 +75,7 @@ def resume(
         else:
             starts.append((pause.rest.error, state.raise_(replace(raised, node=pause.node))))
     try:
-        return Exploration(run, *summaries.graph(scope, node)).explore(starts)
+        return Exploration(run, *summaries.graph(scope, node), to_yield=to_yield).explore(starts)
     except RecursionError:
         return Lifecycle(gave_up=True)
 

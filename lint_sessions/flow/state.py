@@ -14,6 +14,7 @@ from lint_sessions.flow.values import (
     Session,
     Site,
     Stack,
+    Suspended,
     Value,
     moved,
     sites_in,
@@ -121,6 +122,10 @@ class State:
     def waits(self, node: cst.CSTNode) -> object | None:
         return next((what for key, what in self.waiting if key == id(node)), None)
 
+    def suspended(self) -> Raised | None:
+        """An exception that waits for a `finally` body to end."""
+        return next((what.raised for _, what in self.waiting if isinstance(what, Suspended)), None)
+
     def unwait(self, node: cst.CSTNode) -> State:
         return replace(self, waiting=tuple(pair for pair in self.waiting if pair[0] != id(node)))
 
@@ -203,6 +208,17 @@ def unswallow(state: State, handler: cst.CSTNode) -> State:
         if session.swallowed is handler:
             state = state.update(site, swallowed=None)
     return state
+
+
+@dataclass(frozen=True)
+class LateCommit:
+    """A commit while an exception waits in a `finally` for the work to be stored."""
+
+    site: Site
+    node: cst.CSTNode
+    raised: Raised
+    state: State
+    """Right before the commit."""
 
 
 @dataclass(frozen=True)

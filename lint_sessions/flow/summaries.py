@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import libcst as cst
 
@@ -42,6 +43,9 @@ from lint_sessions.project.scopes import Scope
 from lint_sessions.project.sessions import Types
 from lint_sessions.project.types import ClassType, Flavor, FunctionType, InstanceType, SessionType, TupleType, Type
 
+if TYPE_CHECKING:
+    from lint_sessions.flow.providers import Provider
+
 MAX_DEPTH = 8
 """How many calls deep summaries are followed."""
 MAX_CONTEXTS = 24
@@ -59,6 +63,7 @@ class SummaryTable:
         self._entrances: dict[tuple[int, tuple[Given, ...]], Entrances | None] = {}
         self._leavings: dict[tuple[object, ...], Summary | None] = {}
         self._tested: dict[int, frozenset[str]] = {}
+        self.providers: dict[int, Provider | None] = {}
         self._graphs: dict[int, tuple[Graph, Liveness]] = {}
         self._closers: dict[tuple[Type | None, tuple[str, ...]], bool] = {}
         self.given_up: list[Scope] = []

@@ -73,6 +73,17 @@ def children(node: cst.CSTNode) -> list[cst.CSTNode]:
     return found
 
 
+def path_to(root: cst.CSTNode, node: cst.CSTNode) -> list[cst.CSTNode]:
+    """The nodes from `root` down to `node`; only the root where `node` does not stand in it."""
+    stack = [(root, [root])]
+    while stack:
+        current, path = stack.pop()
+        if current is node:
+            return path
+        stack.extend((part, [*path, part]) for part in children(current))
+    return [root]
+
+
 _SEQUENCES = (list, tuple)
 
 
