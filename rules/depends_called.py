@@ -48,7 +48,7 @@ class DependsCalled(Rule):
 
     code = "LS201"
     message = "`{provider}` is called, so {marker} gets {given} and the import fails"
-    gates = (rb"\b(Depends|Security|Provide|\w+)\s*\(", rb"\)\s*[,)]")
+    gates = (rb"\b(\w*Depends|Security|Provide)\s*\(", rb"\)\s*[,)]")
     fixable = Safety.SAFE
 
     def visit_Call(self, node: cst.Call) -> None:
