@@ -57,7 +57,8 @@ class DependsCalled(Rule):
         if not isinstance(provider, cst.Call) or not types.is_marker(types.infer(node.func, scope)):
             return
         callee = types.infer(provider.func, scope)
-        given = _not_callable(types.call(callee, provider, scope))
+        of_registry = isinstance(callee, SessionType) and callee.flavor.is_scoped
+        given = "a session" if of_registry else _not_callable(types.call(callee, provider, scope))
         if given is None and types.is_provider_name(callee) and not provider.args:
             given = "a generator"
         if given is None:

@@ -125,15 +125,23 @@ class Wiring:
         """Whether a framework calls a function, and gives it its parameters."""
         return bool(self.uses(function)) or self.is_route(function)
 
-    def is_overridden(self, kind: Type) -> bool:
+    def is_overridden(self, provider: cst.BaseExpression, scope: Scope) -> bool:
         """Whether `dependency_overrides` may put something else in the place of a dependency."""
-        return any(replaced is None or replaced == kind for replaced in self._found[1])
+        return any(replaced is None or replaced == self._identity(provider, scope) for replaced in self._found[1])
+
+    def _identity(self, node: cst.BaseExpression, scope: Scope) -> object:
+        """What tells one dependency from another: its definition, or its name outside the project."""
+        found = definition(self.types, node, scope)
+        if found is not None:
+            return found[0].node
+        kind = self.types.infer(node, scope)
+        return kind.name if isinstance(kind, External) else kind
 
     @cached_property
-    def _found(self) -> tuple[dict[int, list[Use]], list[Type | None]]:
-        """The uses of each function, and what is overridden."""
+    def _found(self) -> tuple[dict[int, list[Use]], list[object]]:
+        """The uses of each function, and what is overridden: None for something unknown."""
         uses: dict[int, list[Use]] = {}
-        replaced: list[Type | None] = []
+        replaced: list[object] = []
         for path in self.types.project.files:
             module = self.types.project.at(path)
             if module is None or not _RELEVANT.search(module.document.text):
@@ -141,9 +149,9 @@ class Wiring:
             pattern = _pattern(_ALIAS.findall(module.document.text))
             for block, scope in leaves(module.blocks, self.types.module_scope(module)):
                 for given in _handed_over(module.document.text, block, pattern):
-                    if given.replaced:
-                        expression = self._expression(given.replaced, scope)
-                        replaced.append(self.types.infer(expression, scope) if expression is not None else None)
+                    key = self._expression(given.replaced, scope) if given.replaced else None
+                    if key is not None:
+                        replaced.append(self._identity(key, self._scope_of(given.replaced, block, scope)))
                     if given.marker in ("dependency_overrides", "add_api_route") or self._is_marker(given, scope):
                         use = Use(module, block, given.offset, given.marker.rpartition(".")[2])
                         for function in self._named(given, block, scope):
@@ -159,10 +167,14 @@ class Wiring:
         expression = self._expression(text, scope) if text else None
         if expression is None:
             return []
+        return self.called(expression, self._scope_of(text, block, scope))
+
+    def _scope_of(self, text: str, block: Block, scope: Scope) -> Scope:
+        """The scope in which the name that an expression begins with is looked up."""
         top = re.match(r"\w*", text)
         if top is not None and block.kind == "function" and _binds(block, top[0]):
-            scope = self._inner_scope(block, scope, top[0]) or scope
-        return self.called(expression, scope)
+            return self._inner_scope(block, scope, top[0]) or scope
+        return scope
 
     def called(self, provider: cst.BaseExpression, scope: Scope) -> list[Scope]:
         """The function that runs when a framework calls `provider`; of a class, the class and its `__init__`."""
