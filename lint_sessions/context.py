@@ -12,6 +12,8 @@ from lint_sessions.flow.providers import Provider, provider
 from lint_sessions.flow.summaries import SummaryTable
 from lint_sessions.project.names import path_to
 from lint_sessions.project.scopes import Scope
+from lint_sessions.project.types import FunctionType
+from lint_sessions.project.wiring import Wiring
 from lint_sessions.rule import Finding, LateFix, Note, Position, Rule, TraceStep
 from lint_sessions.source.document import Block
 
@@ -19,9 +21,12 @@ from lint_sessions.source.document import Block
 class Context:
     """What a rule can ask while one block is visited, and where it reports."""
 
-    def __init__(self, summaries: SummaryTable, path: Path, block: Block, scope: Scope, *, fixes: bool) -> None:
+    def __init__(
+        self, summaries: SummaryTable, wiring: Wiring, path: Path, block: Block, scope: Scope, *, fixes: bool
+    ) -> None:
         self.types = summaries.types
         self.summaries = summaries
+        self.wiring = wiring
         self.path = path
         self.document = block.document
         self.block = block
@@ -41,6 +46,11 @@ class Context:
     def provider(self, scope: Scope) -> Provider | None:
         """What a function of this block does once it has lent a session; None where it lends none."""
         return provider(self.summaries, scope)
+
+    def is_sound(self, provider: FunctionType) -> bool:
+        """Whether a yield provider closes its session on every way out of its yield."""
+        runs = self.summaries.lifecycle(provider.scope)
+        return not runs.gave_up and not any(leak.lent for leak in runs.leaks)
 
     def source(self, node: cst.CSTNode, block: Block | None = None) -> str:
         """The text of a node as it stands in the file; `block` where it stands in another than the one visited."""

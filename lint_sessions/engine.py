@@ -6,7 +6,7 @@ import ast
 import re
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,11 +18,12 @@ from lint_sessions.context import Context
 from lint_sessions.flow.summaries import SummaryTable
 from lint_sessions.project.modules import Project
 from lint_sessions.project.names import children
-from lint_sessions.project.scopes import Scope
+from lint_sessions.project.scopes import Scope, leaves
 from lint_sessions.project.sessions import Types
+from lint_sessions.project.wiring import Wiring
 from lint_sessions.registry import INVALID_SYNTAX, rules
 from lint_sessions.rule import Edit, Finding, Fix, Position, Rule, Safety
-from lint_sessions.source.document import Block, Document, SourceError, SyntaxProblem
+from lint_sessions.source.document import Document, SourceError, SyntaxProblem
 from lint_sessions.source.files import discover
 from lint_sessions.source.suppress import Suppressions
 
@@ -66,6 +67,7 @@ class Analysis:
         self.config = config
         self.project = Project(config.root, (*config.exclude, *config.extend_exclude))
         self.types = Types(self.project, config.factories, config.providers)
+        self.wiring = Wiring(self.types)
         self.summaries = SummaryTable(self.types)
 
 
@@ -121,14 +123,24 @@ def _unsuppressed(
     _check_syntax(document)
     module = analysis.project.add(document)
     found: list[tuple[Finding, range]] = []
-    for block, scope in _leaves(module.blocks, analysis.types.module_scope(module)):
-        text = module.document.text[block.start : block.end].encode("utf-8", "replace")
+    aliases = {alias: name for name, alias in _ALIAS.findall(document.text)}
+    for block, scope in leaves(module.blocks, analysis.types.module_scope(module)):
+        text = _as_published(document.text[block.start : block.end], aliases).encode("utf-8", "replace")
         suspects = [rule for rule in chosen if all(re.search(gate, text) for gate in rule.gates)]
         if suspects:
-            context = Context(analysis.summaries, document.path, block, scope, fixes=fixes)
+            context = Context(analysis.summaries, analysis.wiring, document.path, block, scope, fixes=fixes)
             _visit(block.node, _visitors([rule(context) for rule in suspects]), context)
             found += context.findings
     return found
+
+
+_ALIAS = re.compile(r"\b(\w+)[ \t]+as[ \t]+(\w+)[ \t]*(?=[,)\r\n#]|\Z)")
+
+
+def _as_published(text: str, aliases: dict[str, str]) -> str:
+    """A text as the gates see it: what the file imports under another name goes by its own there as well."""
+    found = {word for word in aliases if word in text}
+    return "\n".join([text, *(re.sub(rf"\b{word}\b", aliases[word], text) for word in sorted(found))])
 
 
 def _check_syntax(document: Document) -> None:
@@ -139,15 +151,6 @@ def _check_syntax(document: Document) -> None:
             compile(document.data, "<document>", "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         _ = document.module
-
-
-def _leaves(blocks: Iterable[Block], scope: Scope) -> Iterator[tuple[Block, Scope]]:
-    """The blocks to look at, each with the scope around it: a class stands for the statements of its body."""
-    for block in blocks:
-        if block.kind == "class" and block.children:
-            yield from _leaves(block.children, scope.child_of_block(block))
-        else:
-            yield block, scope
 
 
 # --- the traversal ------------------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ class DependsCalled(Rule):
 
     code = "LS201"
     message = "`{provider}` is called, so {marker} gets {given} and the import fails"
-    gates = (rb"\b(Depends|Security|Provide|\w+)\s*\(", rb"\)\s*[,)]")
+    gates = (rb"\b(\w*Depends|Security|Provide)\s*\(", rb"\)\s*[,)]")
     fixable = Safety.SAFE
 
     def visit_Call(self, node: cst.Call) -> None:
@@ -57,7 +57,8 @@ class DependsCalled(Rule):
         if not isinstance(provider, cst.Call) or not types.is_marker(types.infer(node.func, scope)):
             return
         callee = types.infer(provider.func, scope)
-        given = _not_callable(types.call(callee, provider, scope))
+        of_registry = isinstance(callee, SessionType) and callee.flavor.is_scoped
+        given = "a session" if of_registry else _not_callable(types.call(callee, provider, scope))
         if given is None and types.is_provider_name(callee) and not provider.args:
             given = "a generator"
         if given is None:

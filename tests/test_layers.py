@@ -17,7 +17,7 @@ LAYERS = (
     {"config"},
     {"project"},
     {"flow"},
-    {"context", "edits"},
+    {"context", "edits", "imports"},
     {"rules"},
     {"registry"},
     {"engine"},

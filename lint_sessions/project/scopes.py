@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 import libcst as cst
@@ -236,6 +236,15 @@ class Scope:
             return None
         params = parameters(node)
         return params[0].name.value if params else None
+
+
+def leaves(blocks: Iterable[Block], scope: Scope) -> Iterator[tuple[Block, Scope]]:
+    """The blocks to look at, each with the scope around it: a class stands for the statements of its body."""
+    for block in blocks:
+        if block.kind == "class" and block.children:
+            yield from leaves(block.children, scope.child_of_block(block))
+        else:
+            yield block, scope
 
 
 def has_decorator(node: cst.FunctionDef, *names: str) -> bool:

@@ -594,6 +594,10 @@ class Types:
         word = (last_name(bind) or "").lower()
         return kind is None and ("conn" in word or word.endswith("bind"))
 
+    def is_factory_name(self, kind: Type | None) -> bool:
+        """Whether a callee that nothing resolves bears a well-known factory's name."""
+        return isinstance(kind, External) and not kind.resolved and kind.last in self._factories
+
     def is_provider_name(self, kind: Type | None) -> bool:
         """Whether a callee that nothing resolves bears a well-known provider's name."""
         return isinstance(kind, External) and not kind.resolved and kind.last in self._providers
