@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 import libcst as cst
 
 from lint_sessions.project.names import bindings, walk
-from lint_sessions.rule import Edit, Position
+from lint_sessions.project.scopes import Scope
+from lint_sessions.rule import Edit, Fix, Position, Safety
 from lint_sessions.source.document import Block
 
 
@@ -173,6 +174,17 @@ class Acquisition:
     def is_close(self, statement: cst.CSTNode) -> bool:
         return call_of(statement, self.name, CLOSES)
 
+    def is_half_closed(self, *, is_async: bool) -> bool:
+        """Whether a later statement names the close without calling it, or calls it without awaiting it: that is
+        what has to be mended then."""
+        statements = (part.value for statement in self.rest for part in walk(statement) if isinstance(part, cst.Expr))
+        for value in statements:
+            match value.func if is_async and isinstance(value, cst.Call) else value:
+                case cst.Attribute(value=cst.Name(value=owner), attr=cst.Name(value=method)):
+                    if owner == self.name and method in CLOSES:
+                        return True
+        return False
+
     def mentions(self, statement: cst.CSTNode) -> bool:
         return any(isinstance(part, cst.Name) and part.value == self.name for part in walk(statement))
 
@@ -203,3 +215,11 @@ def without(edits: Iterable[Edit], rows: Iterable[range], lines: Lines) -> list[
     spans = [(lines.start(r.start), lines.start(r.stop)) for r in gone]
     kept = [e for e in edits if not any(start <= e.start < end for start, end in spans)]
     return kept + [lines.delete(r) for r in gone]
+
+
+def await_call(block: Block, call: cst.CSTNode, scope: Scope) -> Fix | None:
+    """Put `await` before a call that stands as a statement; None where nothing can be awaited."""
+    if scope.function is None or scope.function.asynchronous is None:
+        return None
+    start = block.document.offset(block.span(call)[0])
+    return Fix("Add `await`", Safety.SAFE, (Edit(start, start, "await "),))

@@ -156,7 +156,13 @@ def _with_block(context: Context, scope: Scope, leak: Leak, runs: Lifecycle) -> 
     """Put the uses into `with`; safe where the code already closes the session after its last use."""
     site = leak.site
     made = Acquisition.of(context.block, site.node) if site.node is not None else None
-    if made is None or made.rebinds() or scope.is_generator or _leaves(leak, runs):
+    if (
+        made is None
+        or made.rebinds()
+        or made.is_half_closed(is_async=site.flavor.is_async)
+        or scope.is_generator
+        or _leaves(leak, runs)
+    ):
         return None
     function = scope.function
     if site.flavor.is_async and (function is None or function.asynchronous is None):
