@@ -5,7 +5,7 @@ from __future__ import annotations
 import libcst as cst
 import pytest
 
-from lint_sessions.project.names import Kind, bindings, dotted, is_generator, walk, walk_scope
+from lint_sessions.project.names import Kind, bindings, dotted, walk, walk_scope
 
 
 def bound(source: str) -> list[tuple[str, str]]:
@@ -65,4 +65,3 @@ def test_walk_scope_stays_in_its_scope() -> None:
     (node,) = cst.parse_module("def f():\n    @d\n    def g(x=e):\n        yield 1\n    lambda: (yield)\n    y\n").body
     assert isinstance(node, cst.FunctionDef)
     assert {n.value for n in walk_scope(node) if isinstance(n, cst.Name)} >= {"d", "e", "y"}
-    assert not is_generator(node)

@@ -181,11 +181,6 @@ def walk_scope(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
             inner.extend(reversed(children(current)))
 
 
-def is_generator(node: cst.FunctionDef) -> bool:
-    """Whether a function yields."""
-    return any(isinstance(inner, cst.Yield) for inner in walk_scope(node))
-
-
 def parameters(node: cst.FunctionDef | cst.Lambda) -> list[cst.Param]:
     """All parameters in the order of their declaration, `*args` and `**kwargs` included."""
     params = node.params

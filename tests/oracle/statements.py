@@ -191,7 +191,7 @@ class Writer:
     def match(self) -> list[str]:
         lines = [f"match flag.{self.fresh('m')}:", "    case True:", *deeper(deeper(self.block(2)))]
         if self.chance(0.6):
-            lines += [f"    case {self.rng.choice(['_', 'False', 'other'])}:", *deeper(deeper(self.block(1)))]
+            lines += [f"    case {self.rng.choice(['_', 'other'])}:", *deeper(deeper(self.block(1)))]
         return lines
 
     def try_(self) -> list[str]:
