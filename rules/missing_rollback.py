@@ -85,9 +85,11 @@ class MissingRollback(Rule):
 
     def _report(self, poisoned: Poisoned) -> None:
         short, use = self.context.short, poisoned.use
-        failed = f"`{short(poisoned.failed, 30)}`"
+        lent = isinstance(poisoned.failed, cst.Yield)
+        failed = f"a flush at `{short(poisoned.failed, 30)}`" if lent else f"`{short(poisoned.failed, 30)}`"
         swallowed = poisoned.handler is not poisoned.failed
-        trace = [TraceStep(poisoned.failed, "fails here and poisons the transaction")]
+        whose = "a flush of whoever is lent the session here fails" if lent else "fails here"
+        trace = [TraceStep(poisoned.failed, f"{whose} and poisons the transaction")]
         if swallowed:
             trace.append(TraceStep(poisoned.handler, "caught here, with no rollback"))
         if use is None:
