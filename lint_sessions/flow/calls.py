@@ -13,6 +13,7 @@ from lint_sessions.flow.operations import (
     CONSUMERS,
     CONTAINER_METHODS,
     COROUTINES,
+    DML,
     FLUSHING,
     KEEPERS,
     NEUTRAL,
@@ -20,6 +21,7 @@ from lint_sessions.flow.operations import (
     PLURAL,
     QUIET_CALLS,
     QUIET_RECEIVERS,
+    WRITING,
 )
 from lint_sessions.flow.project_calls import construct, function
 from lint_sessions.flow.state import (
@@ -44,6 +46,7 @@ from lint_sessions.flow.values import (
     Site,
     Stack,
     Value,
+    Write,
     sites_in,
 )
 from lint_sessions.project.known import SCOPED_CLASSES, SESSION_CLASSES
@@ -111,7 +114,7 @@ def operation(run: Evaluator, node: cst.Call, site: Site, name: str, args: Argum
     if name == "query":
         return [(state, Derived(site, Form.QUERY))]
     if name in ("add", "add_all"):
-        state = state.update(site, pending=True)
+        state = state.update(site, pending=True, unsaved=Write(node))
         for arg in node.args:
             if isinstance(arg.value, cst.Name) and not state.knows(arg.value.value):
                 state = state.bind(arg.value.value, Derived(site, Form.INSTANCE)).update(site, loaded=True)
@@ -146,13 +149,16 @@ def flushed(run: Evaluator, state: State, site: Site, node: cst.CSTNode) -> Stat
     session = state.session(site)
     if session is None or not session.pending:
         return state if run.is_sound(state, site, node) else None
-    return execute(run, state, site, node, poisons=True)
+    return execute(run, state, site, node, poisons=True, only_flushes=True)
 
 
-def execute(run: Evaluator, state: State, site: Site, node: cst.CSTNode, *, poisons: bool) -> State | None:
+def execute(
+    run: Evaluator, state: State, site: Site, node: cst.CSTNode, *, poisons: bool, only_flushes: bool = False
+) -> State | None:
     """A statement runs, with a flush before it where something is pending; None where the session refuses it.
 
-    A failing flush or commit poisons the transaction. A statement whose task is cancelled takes its connection with it.
+    A failing flush or commit poisons the transaction, a statement that fails after a flush that went well does not. A
+    statement whose task is cancelled takes its connection with it.
     """
     running = run.activate(state, site, node)
     if running is None:
@@ -160,7 +166,9 @@ def execute(run: Evaluator, state: State, site: Site, node: cst.CSTNode, *, pois
     failing = running
     if poisons:
         running = running.update(site, pending=False)
-        failing = running.update(site, failed=Failure(node), swallowed=None)
+        failing = running.update(site, failed=Failure(node), swallowed=None, unsaved=None)
+        if not only_flushes:
+            run.fail(running, node, Cause.DATABASE)
     run.fail(failing, node, Cause.DATABASE)
     if site.flavor.is_async:
         run.cancel(failing.update(site, phase=Phase.ENDED), node)
@@ -188,12 +196,23 @@ def perform(run: Evaluator, node: cst.CSTNode, site: Site, name: str, state: Sta
     if name == "commit" and (raised := state.suspended()) is not None:
         run.late.append(LateCommit(site, node, raised, state))
     poisons = name in FLUSHING or (session.pending and name != "refresh")
-    after = execute(run, state, site, node, poisons=poisons)
+    after = execute(run, state, site, node, poisons=poisons, only_flushes=name in FLUSHING)
     if after is None:
         return []
     if name == "commit":
-        return [(after.update(site, phase=Phase.ENDED).note(node, "committed"), None)]
+        return [(after.update(site, phase=Phase.ENDED, unsaved=None).note(node, "committed"), None)]
+    if name in WRITING or (isinstance(node, cst.Call) and _is_write(run, node)):
+        after = after.update(site, unsaved=Write(node))
     return [(after, _result(site, name))]
+
+
+def _is_write(run: Evaluator, node: cst.Call) -> bool:
+    """Whether a statement is executed that was made by `insert`, `update` or `delete` in place."""
+    if last_name(node.func) not in ("execute", "exec", "scalar", "scalars") or not node.args:
+        return False
+    made = (part.func for part in walk(node.args[0].value) if isinstance(part, cst.Call))
+    kinds = (run.infer(func) for func in made)
+    return any(isinstance(kind, External) and kind.name in DML for kind in kinds)
 
 
 def _has_nothing_to_store(state: State, site: Site, name: str) -> bool:
@@ -227,6 +246,8 @@ def derived(run: Evaluator, node: cst.Call, base: Derived, name: str, args: Argu
         after = execute(run, state, site, node, poisons=session is not None and session.pending)
         if after is None:
             return []
+        if name in ("delete", "update"):
+            after = after.update(site, unsaved=Write(node))
         return [(after, Derived(site, Form.RESULT if name in PLURAL else Form.INSTANCE, nullable=name in NULLABLE))]
     state = escape(state, (s for _, value in args for s in sites_in(value)))
     if base.form is Form.RESULT:
@@ -412,7 +433,7 @@ def unknown(run: Evaluator, node: cst.Call, args: Arguments, state: State) -> li
     if keeper or (isinstance(node.func, cst.Attribute) and node.func.attr.value in CONTAINER_METHODS):
         lent = set()
     for site in sites if not keeper else ():
-        state = state.update(site, phase=Phase.ACTIVE)
+        state = state.update(site, phase=Phase.ACTIVE, unsaved=None)
     state = escape(state, (site for site in sites if site not in lent))
     if keeper:
         entered = args[0][1] if args else None

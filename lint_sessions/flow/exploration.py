@@ -17,7 +17,7 @@ from lint_sessions.flow.conditions import decide
 from lint_sessions.flow.evaluate import Evaluator
 from lint_sessions.flow.graph import Action, BasicBlock, Graph, Step
 from lint_sessions.flow.handlers import dispatch, exception_of
-from lint_sessions.flow.lifecycle import Exit, Leak, Lifecycle, Pause
+from lint_sessions.flow.lifecycle import Exit, Leak, Lifecycle, Lost, Pause
 from lint_sessions.flow.liveness import Liveness, asked
 from lint_sessions.flow.managers import enter, leave, leave_error
 from lint_sessions.flow.state import (
@@ -37,6 +37,8 @@ from lint_sessions.flow.values import (
     Items,
     Phase,
     Raised,
+    Session,
+    Site,
     Suspended,
     Truth,
     Value,
@@ -146,9 +148,15 @@ class Exploration:
             if site.shared and session.failed is not None and (session.swallowed is not None or self.is_entry):
                 place = session.swallowed or session.failed.node
                 self.run.poisoned.append(Poisoned(site, place, session.failed.node, None, state))
+            self.lose(site, session, state)
             if session.owned and session.phase is Phase.ACTIVE:
                 how, node = _exit(raised, state)
                 self.result.leaks.append(Leak(site, how, node, session.lent, session.reopened, state.trail))
+
+    def lose(self, site: Site, session: Session, state: State) -> None:
+        """Note what a session of this function has never stored."""
+        if session.lost is not None and (site.acquired or site.managed) and not site.flavor.is_scoped:
+            self.result.lost.append(Lost(site, session.lost.node, state.trail))
 
     def sweep(self, state: State, node: cst.CSTNode) -> State:
         """Forget the sessions that nothing leads to; those that are open then are lost for good."""
@@ -156,6 +164,9 @@ class Exploration:
             return state
         kept = state.referenced()
         for site, session in state.sessions:
+            if site not in kept and session.lost is not None:
+                self.lose(site, session, state)
+                state = state.update(site, lost=None)
             if site in kept or not site.acquired or not session.owned:
                 continue
             if session.phase is Phase.ACTIVE and state.raised is None:

@@ -74,11 +74,21 @@ class Pause:
     """Where it goes on."""
 
 
+@dataclass(frozen=True)
+class Lost:
+    """Something written that is never stored: the session is closed with no commit since."""
+
+    site: Site
+    write: cst.CSTNode
+    trail: Trail | None
+
+
 @dataclass
 class Lifecycle:
     """What the runs of one function do."""
 
     leaks: list[Leak] = field(default_factory=list)
+    lost: list[Lost] = field(default_factory=list)
     poisoned: list[Poisoned] = field(default_factory=list)
     returned: list[tuple[State, Value]] = field(default_factory=list)
     """The states at the normal exit, each with the value that is returned."""

@@ -109,6 +109,8 @@ def leave_one(run: Evaluator, manager: Leaving, node: cst.CSTNode, state: State)
         case Manager(commits=True):
             return leave_begun(run, manager, node, state)
         case Manager(site=site):
+            if site.managed:
+                state = state.update(site, unsaved=None)  # whoever made it may commit
             return [closed(state, site, node) if manager.closes else state]
     return [leave_holder(run, state, manager, node)]
 

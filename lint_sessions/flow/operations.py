@@ -41,6 +41,16 @@ COROUTINES = frozenset(
 )
 """Methods of AsyncSession and async_scoped_session that do nothing until awaited."""
 
+WRITING = frozenset(["delete", "merge", "bulk_save_objects", "bulk_insert_mappings", "bulk_update_mappings"])
+"""Change what is stored, once it is committed; beside `add` and `add_all`."""
+
+DML = frozenset(
+    f"{package}.{verb}"
+    for package in ("sqlalchemy", "sqlmodel", "sqlalchemy.sql")
+    for verb in ("insert", "update", "delete")
+) | frozenset(f"sqlalchemy.dialects.{dialect}.insert" for dialect in ("postgresql", "mysql", "sqlite"))
+"""Make a statement that changes what is stored."""
+
 FLUSHING = frozenset(["flush", "commit"])
 """When they fail, the transaction is poisoned until a rollback (sqlalche.me/e/20/7s2a)."""
 

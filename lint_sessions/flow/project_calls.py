@@ -30,6 +30,7 @@ from lint_sessions.flow.values import (
     Session,
     Site,
     Value,
+    Write,
     moved,
     sites_in,
 )
@@ -188,9 +189,11 @@ def _change(state: State, site: Site, left: Session, node: cst.CSTNode) -> State
     before = state.session(site)
     if before is None:
         return state
+    state = state.update(site, unsaved=_write(left.unsaved, before.unsaved, node))
     if left.phase is Phase.CLOSED:
-        state = closed(state, site, node) if before.phase is not Phase.CLOSED else state
-        state = state.update(site, pending=left.pending)
+        lost = _write(left.lost, before.unsaved, node) or before.lost
+        state = closed(state.update(site, unsaved=None), site, node) if before.phase is not Phase.CLOSED else state
+        state = state.update(site, pending=left.pending, lost=lost, unsaved=_write(left.unsaved, before.unsaved, node))
         return escape(state, [site]) if left.stored else state
     phase = before.phase if left.phase is Phase.IDLE else left.phase
     if phase is not Phase.CLOSED and before.phase is Phase.CLOSED:
@@ -207,6 +210,13 @@ def _change(state: State, site: Site, left: Session, node: cst.CSTNode) -> State
         swallowed=before.swallowed if left.swallowed is SWALLOWED_BEFORE else left.swallowed,
     )
     return escape(state, [site]) if left.stored else state
+
+
+def _write(left: Write | None, before: Write | None, node: cst.CSTNode) -> Write | None:
+    """What is to be stored after a call: what was before it, or what was written in it."""
+    if left is None:
+        return None
+    return before if left.before else Write(node)
 
 
 def _failure(left: Session, before: Failure | None, node: cst.CSTNode) -> Failure | None:

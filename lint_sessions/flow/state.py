@@ -162,7 +162,7 @@ def joined(outcomes: Sequence[tuple[State, list[Value]]]) -> list[tuple[State, l
 def escape(state: State, sites: Iterable[Site]) -> State:
     """Hand sessions to somebody this function knows nothing of: it owes them nothing any more."""
     for site in sites:
-        state = state.update(site, owned=False, stored=True)
+        state = state.update(site, owned=False, stored=True, unsaved=None)
     return state
 
 
@@ -171,7 +171,9 @@ def closed(state: State, site: Site, node: cst.CSTNode) -> State:
     session = state.session(site)
     if session is None:
         return state
-    ended = replace(session, phase=Phase.CLOSED, owned=False, failed=None, swallowed=None, pending=False, reopened=None)
+    lost = session.unsaved if not is_failing(state) else None
+    session = replace(session, phase=Phase.CLOSED, owned=False, pending=False, unsaved=None, lost=lost or session.lost)
+    ended = replace(session, failed=None, swallowed=None, reopened=None)
     return state.put(site, ended).note(node, "closed", site)
 
 
@@ -181,7 +183,12 @@ def rolled_back(state: State, site: Site, *, to_savepoint: bool = False) -> Stat
     if session is None:
         return state
     phase = session.phase if session.phase is Phase.CLOSED or to_savepoint else Phase.ENDED
-    return state.put(site, replace(session, phase=phase, failed=None, swallowed=None, pending=False))
+    return state.put(site, replace(session, phase=phase, failed=None, swallowed=None, pending=False, unsaved=None))
+
+
+def is_failing(state: State) -> bool:
+    """Whether an exception is in flight, or being handled: what is not stored then is not stored on purpose."""
+    return state.raised is not None or any(isinstance(what, (Raised, Suspended)) for _, what in state.waiting)
 
 
 def reopen(state: State, site: Site, node: cst.CSTNode) -> State:
@@ -199,6 +206,8 @@ def swallow(state: State, handler: cst.CSTNode) -> State:
     for site, session in state.sessions:
         if session.failed is not None and session.swallowed is None:
             state = state.update(site, swallowed=handler)
+        if session.unsaved is not None:
+            state = state.update(site, unsaved=None)
     return state.settle()
 
 

@@ -51,6 +51,15 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Write:
+    """Something that is to be stored. Which one it was does not make two states different."""
+
+    node: cst.CSTNode = field(compare=False, repr=False)
+    before: bool = False
+    """In a summary: it was written before the call."""
+
+
+@dataclass(frozen=True)
 class Session:
     """The typestate of one session."""
 
@@ -61,6 +70,10 @@ class Session:
     """It was yielded and may be in use by whoever drives the generator."""
     pending: bool = False
     """Something was added and not flushed."""
+    unsaved: Write | None = None
+    """What was added, deleted or changed with no commit since."""
+    lost: Write | None = None
+    """What was unsaved when the session was closed, with no error in sight."""
     loaded: bool = False
     """Some name has held an instance of it, which may have been changed since."""
     ran: bool = True
