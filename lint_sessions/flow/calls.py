@@ -30,6 +30,7 @@ from lint_sessions.flow.state import (
     closed,
     escape,
     rolled_back,
+    written,
 )
 from lint_sessions.flow.values import (
     Bound,
@@ -46,7 +47,6 @@ from lint_sessions.flow.values import (
     Site,
     Stack,
     Value,
-    Write,
     sites_in,
 )
 from lint_sessions.project.known import SCOPED_CLASSES, SESSION_CLASSES
@@ -114,7 +114,7 @@ def operation(run: Evaluator, node: cst.Call, site: Site, name: str, args: Argum
     if name == "query":
         return [(state, Derived(site, Form.QUERY))]
     if name in ("add", "add_all"):
-        state = state.update(site, pending=True, unsaved=Write(node))
+        state = written(state.update(site, pending=True), site, node)
         for arg in node.args:
             if isinstance(arg.value, cst.Name) and not state.knows(arg.value.value):
                 state = state.bind(arg.value.value, Derived(site, Form.INSTANCE)).update(site, loaded=True)
@@ -136,6 +136,8 @@ def begin(run: Evaluator, node: cst.Call, site: Site, state: State, *, savepoint
     session = state.session(site)
     entered = Held(site) if site.flavor.is_async else None
     if session is None or not savepoint:
+        if not run.is_sound(state, site, node):
+            return []
         if session is not None and session.phase is Phase.ACTIVE:
             run.fail(state, node, Cause.DATABASE)  # a transaction has begun already
         return [(state, Manager(site, entered, closes=False, commits=True))]
@@ -202,7 +204,7 @@ def perform(run: Evaluator, node: cst.CSTNode, site: Site, name: str, state: Sta
     if name == "commit":
         return [(after.update(site, phase=Phase.ENDED, unsaved=None).note(node, "committed"), None)]
     if name in WRITING or (isinstance(node, cst.Call) and _is_write(run, node)):
-        after = after.update(site, unsaved=Write(node))
+        after = written(after, site, node)
     return [(after, _result(site, name))]
 
 
@@ -247,7 +249,7 @@ def derived(run: Evaluator, node: cst.Call, base: Derived, name: str, args: Argu
         if after is None:
             return []
         if name in ("delete", "update"):
-            after = after.update(site, unsaved=Write(node))
+            after = written(after, site, node)
         return [(after, Derived(site, Form.RESULT if name in PLURAL else Form.INSTANCE, nullable=name in NULLABLE))]
     state = escape(state, (s for _, value in args for s in sites_in(value)))
     if base.form is Form.RESULT:

@@ -155,8 +155,9 @@ class Exploration:
 
     def lose(self, site: Site, session: Session, state: State) -> None:
         """Note what a session of this function has never stored."""
-        if session.lost is not None and (site.acquired or site.managed) and not site.flavor.is_scoped:
-            self.result.lost.append(Lost(site, session.lost.node, state.trail))
+        if not (site.acquired or site.managed) or session.stored or site.flavor.is_scoped:
+            return
+        self.result.lost += [Lost(site, lost.node, state.trail) for lost in session.lost if lost.node is not None]
 
     def sweep(self, state: State, node: cst.CSTNode) -> State:
         """Forget the sessions that nothing leads to; those that are open then are lost for good."""
@@ -164,9 +165,9 @@ class Exploration:
             return state
         kept = state.referenced()
         for site, session in state.sessions:
-            if site not in kept and session.lost is not None:
+            if site not in kept and session.lost:
                 self.lose(site, session, state)
-                state = state.update(site, lost=None)
+                state = state.update(site, lost=())
             if site in kept or not site.acquired or not session.owned:
                 continue
             if session.phase is Phase.ACTIVE and state.raised is None:

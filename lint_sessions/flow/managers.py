@@ -81,7 +81,7 @@ def entering(
         # With arguments, what is entered may be one of them, and somebody else's.
         managed = isinstance(expression, cst.Call) and not expression.args
         state, held = run.borrow(state, f"{id(node)}", node, kind.flavor, managed=managed)
-        return [(state, held, Manager(held.site, held, closes=True))]
+        return [(state, held, Manager(held.site, held, closes=True, is_known=False))]
     if isinstance(made, (ManagerType, InstanceType, ConnectionType)):
         run.fail(state, node, Cause.ERROR)
     return [(escape(state, sites_in(value)), None, None)]
@@ -109,8 +109,8 @@ def leave_one(run: Evaluator, manager: Leaving, node: cst.CSTNode, state: State)
         case Manager(commits=True):
             return leave_begun(run, manager, node, state)
         case Manager(site=site):
-            if site.managed:
-                state = state.update(site, unsaved=None)  # whoever made it may commit
+            if not manager.is_known:
+                state = state.update(site, unsaved=None)
             return [closed(state, site, node) if manager.closes else state]
     return [leave_holder(run, state, manager, node)]
 
@@ -124,6 +124,7 @@ def leave_begun(run: Evaluator, manager: Manager, node: cst.CSTNode, state: Stat
         run.poisoned.append(Poisoned(site, session.swallowed, session.failed.node, node, state))
     elif session.failed is None and session.pending:
         state = run.activate(state, site, node) or state
+    state = state.update(site, unsaved=None)
     ended = closed(state, site, node) if manager.closes else rolled_back(state, site)
     if session.phase is Phase.ACTIVE or session.pending:
         run.fail(ended, node, Cause.DATABASE)

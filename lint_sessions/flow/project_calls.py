@@ -191,7 +191,8 @@ def _change(state: State, site: Site, left: Session, node: cst.CSTNode) -> State
         return state
     state = state.update(site, unsaved=_write(left.unsaved, before.unsaved, node))
     if left.phase is Phase.CLOSED:
-        lost = _write(left.lost, before.unsaved, node) or before.lost
+        writes = (_write(lost, before.unsaved, node) for lost in left.lost)
+        lost = tuple(dict.fromkeys((*before.lost, *(write for write in writes if write is not None))))
         state = closed(state.update(site, unsaved=None), site, node) if before.phase is not Phase.CLOSED else state
         state = state.update(site, pending=left.pending, lost=lost, unsaved=_write(left.unsaved, before.unsaved, node))
         return escape(state, [site]) if left.stored else state
@@ -216,7 +217,7 @@ def _write(left: Write | None, before: Write | None, node: cst.CSTNode) -> Write
     """What is to be stored after a call: what was before it, or what was written in it."""
     if left is None:
         return None
-    return before if left.before else Write(node)
+    return before if left.node is None else Write(node)
 
 
 def _failure(left: Session, before: Failure | None, node: cst.CSTNode) -> Failure | None:

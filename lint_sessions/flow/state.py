@@ -16,6 +16,7 @@ from lint_sessions.flow.values import (
     Stack,
     Suspended,
     Value,
+    Write,
     moved,
     sites_in,
 )
@@ -162,7 +163,7 @@ def joined(outcomes: Sequence[tuple[State, list[Value]]]) -> list[tuple[State, l
 def escape(state: State, sites: Iterable[Site]) -> State:
     """Hand sessions to somebody this function knows nothing of: it owes them nothing any more."""
     for site in sites:
-        state = state.update(site, owned=False, stored=True, unsaved=None)
+        state = state.update(site, owned=False, stored=True)
     return state
 
 
@@ -171,10 +172,18 @@ def closed(state: State, site: Site, node: cst.CSTNode) -> State:
     session = state.session(site)
     if session is None:
         return state
-    lost = session.unsaved if not is_failing(state) else None
-    session = replace(session, phase=Phase.CLOSED, owned=False, pending=False, unsaved=None, lost=lost or session.lost)
+    lost = session.lost
+    if session.unsaved is not None and session.unsaved not in lost and not is_failing(state):
+        lost = (*lost, session.unsaved)
+    session = replace(session, phase=Phase.CLOSED, owned=False, pending=False, unsaved=None, lost=lost)
     ended = replace(session, failed=None, swallowed=None, reopened=None)
     return state.put(site, ended).note(node, "closed", site)
+
+
+def written(state: State, site: Site, node: cst.CSTNode) -> State:
+    """Something is added, deleted or changed that a commit has to store."""
+    session = state.session(site)
+    return state.update(site, unsaved=Write(node)) if session is not None and session.unsaved is None else state
 
 
 def rolled_back(state: State, site: Site, *, to_savepoint: bool = False) -> State:

@@ -129,7 +129,7 @@ def entry(session: Session) -> Session:
         phase=Phase.IDLE if session.phase is Phase.ENDED else session.phase,
         owned=False,
         pending=session.pending,
-        unsaved=Write(session.unsaved.node, before=True) if session.unsaved is not None else None,
+        unsaved=Write(None) if session.unsaved is not None else None,
         loaded=session.loaded,
         ran=session.ran,
         failed=Failure(session.failed.node, before=True) if session.failed is not None else None,

@@ -52,11 +52,10 @@ class Failure:
 
 @dataclass(frozen=True)
 class Write:
-    """Something that is to be stored. Which one it was does not make two states different."""
+    """Something that is to be stored: the first of what was written since the last commit."""
 
-    node: cst.CSTNode = field(compare=False, repr=False)
-    before: bool = False
-    """In a summary: it was written before the call."""
+    node: cst.CSTNode | None = field(repr=False)
+    """None in a summary: it was written before the call."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ class Session:
     """Something was added and not flushed."""
     unsaved: Write | None = None
     """What was added, deleted or changed with no commit since."""
-    lost: Write | None = None
+    lost: tuple[Write, ...] = ()
     """What was unsaved when the session was closed, with no error in sight."""
     loaded: bool = False
     """Some name has held an instance of it, which may have been changed since."""
@@ -167,6 +166,8 @@ class Manager:
     savepoint: bool = False
     ran: bool = True
     """Of a savepoint: whether a statement had run in the one around it."""
+    is_known: bool = True
+    """False where nothing but the type tells that leaving it closes: it may commit as well."""
 
 
 @dataclass(frozen=True)

@@ -58,4 +58,4 @@ def _lends(state: State, site: Site) -> bool:
     session = state.session(site)
     if session is None or session.owned:
         return session is not None
-    return site.acquired and session.phase is Phase.CLOSED and not session.stored
+    return (site.acquired or site.managed) and session.phase is Phase.CLOSED and not session.stored

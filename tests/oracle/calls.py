@@ -110,6 +110,7 @@ def caught(run: Run | None, row: int) -> None:
     if run is not None and isinstance(sys.exc_info()[1], NameError):
         run.spoil("a name that holds nothing")
     for session in run.sessions if run is not None else ():
+        session.unsaved = None
         if not session.is_active and session.swallowed is None:
             session.swallowed = row
 
@@ -146,6 +147,8 @@ def hooks(run: Run) -> dict[str, Callable[..., Any]]:
         name = next((name for name, _ in places(sys._getframe(1))), None)
         if session is not None and session.row is not None and session.owner == name:
             session.lent = True
+        elif session is not None and session.row is not None and session.shut:
+            run.spoil("lends a session that another function's context manager has closed")
         return value
 
     def turn() -> None:

@@ -12,7 +12,7 @@ from lint_sessions.source.document import Document
 from .driver import MAX_RUNS, Observed, observe
 from .world import Harm
 
-COMPARED = ("LS101", "LS301", "LS302", "LS401")
+COMPARED = ("LS101", "LS301", "LS302", "LS401", "LS402")
 ROOT = Path("oracle-program")
 MORE_RUNS = 10
 MORE_FAILURES = 5

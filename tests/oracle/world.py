@@ -145,6 +145,8 @@ class WatchedTransaction(SessionTransaction):
         if type_ is None and isinstance(session, Watched) and not session.is_active and STAGE.run is not None:
             session.lost_rows(self.nested)
         super().__exit__(type_, value, traceback)
+        if isinstance(session, Watched) and not self.nested:
+            session.unsaved = None
 
 
 class Watched(Session):
@@ -167,7 +169,9 @@ class Watched(Session):
         """An instance was added that may have been changed since."""
         self.reopened: int | None = None
         """The row that first used it after its close."""
-        self.unsaved = False
+        self.excused = False
+        self.unsaved: int | None = None
+        """The row that first added something not committed since. `excused`: an error is the reason."""
         self.swallowed: int | None = None
         """The handler that took the failure which made the transaction inactive."""
         self.blocks: list[WatchedTransaction] = []
@@ -186,11 +190,13 @@ class Watched(Session):
         try:
             return method(*args, **options)
         except InvalidRequestError as error:
+            self.unsaved = None
             if self.is_active:
                 raise run.spoil(str(error)) from error
             self.refused(run, "LS401")
             raise
         finally:
+            self.unsaved = self.unsaved if self.is_active else None
             self.depth -= 1
 
     def lost_rows(self, nested: bool) -> None:
@@ -234,7 +240,10 @@ class Watched(Session):
     def add(self, instance: object, *args: Any, **options: Any) -> None:
         """Whatever the program adds is a new row."""
         if STAGE.run is not None:
-            self.unsaved = self.given = True
+            self.given = True
+            if self.unsaved is None:
+                rows = dict(places(sys._getframe(1)))
+                self.unsaved = rows.get(self.owner, next(reversed(rows.values()), None))
         self.guard(super().add, (Item(),), {})
 
     def flush(self, *args: Any, **options: Any) -> None:
@@ -247,7 +256,7 @@ class Watched(Session):
             super().add(Item())
         self.alone()
         self.guard(super().commit, (), {})
-        self.unsaved = False
+        self.unsaved = None
 
     def may_have_changes(self) -> bool:
         return not self.shut and (self.row is None or self.given)
@@ -269,16 +278,17 @@ class Watched(Session):
         return transaction
 
     def rollback(self) -> None:
-        self.unsaved = False
+        self.unsaved = None
         self.forget()
         super().rollback()
 
     def close(self) -> None:
         run = STAGE.run
         self.alone()
-        if run is not None and self.unsaved and self.row is not None:
-            run.harm("LS402", self.row)
-        self.unsaved = False
+        excused = self.excused or self.kept or sys.exc_info()[1] is not None
+        if run is not None and self.unsaved is not None and self.row is not None and not excused:
+            run.harm("LS402", self.unsaved)
+        self.unsaved = None
         self.over, self.shut, self.reopened = True, True, None
         self.forget()
         super().close()
@@ -287,7 +297,16 @@ class Watched(Session):
 class AsyncWatched(AsyncSession):
     """The same under asyncio."""
 
+    sync_session: Watched
     sync_session_class = Watched
+
+    async def close(self) -> None:
+        self.sync_session.excused |= sys.exc_info()[1] is not None  # which greenlets and tasks do not see
+        await super().close()
+
+    async def __aexit__(self, type_: Any, value: Any, traceback: Any) -> None:
+        self.sync_session.excused |= type_ is not None or sys.exc_info()[1] is not None
+        await super().__aexit__(type_, value, traceback)
 
 
 _ONE = text("select 1")

@@ -1,5 +1,5 @@
 # A container keeps the session and does not use it.
-# Expected: nothing.
+# Expected: LS402.
 # mypy: ignore-errors
 # ruff: noqa: F401, I001
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -15,7 +15,7 @@ SessionLocal = sessionmaker(engine)
 def f(bag, item):
     db = SessionLocal()
     try:
-        db.add(item)
+        db.add(item)  # LS402
         db.execute(select(Item))
     except IntegrityError:
         bag.append(db)

@@ -1,5 +1,5 @@
 # A statement in a helper flushes what its caller has added.
-# Expected: LS401.
+# Expected: LS401, LS402.
 # mypy: ignore-errors
 # ruff: noqa: F401, I001
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -20,7 +20,7 @@ def f(item):
     db = SessionLocal()
     try:
         try:
-            db.add(item)
+            db.add(item)  # LS402
             use(db)
         except SQLAlchemyError:  # LS401
             db.commit()

@@ -1,5 +1,5 @@
 # A poisoned session raises PendingRollbackError, which is no IntegrityError.
-# Expected: LS401.
+# Expected: LS401, LS402.
 # mypy: ignore-errors
 # ruff: noqa: F401, I001
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -15,7 +15,7 @@ SessionLocal = sessionmaker(engine)
 def f(item):
     db = SessionLocal()
     try:
-        db.add(item)
+        db.add(item)  # LS402
         try:
             db.execute(select(Item))
         except IntegrityError:  # LS401

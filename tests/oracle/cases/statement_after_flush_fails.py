@@ -1,5 +1,5 @@
 # A statement that fails after a flush that went well leaves the session sound.
-# Expected: LS401.
+# Expected: LS401, LS402.
 # mypy: ignore-errors
 # ruff: noqa: F401, I001
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -15,7 +15,7 @@ SessionLocal = sessionmaker(engine)
 def f(a, b, item, items):
     with SessionLocal() as db:
         try:
-            db.add(item)
+            db.add(item)  # LS402
             db.scalars(select(Item))
         except BaseException:  # LS401
             with suppress(IntegrityError):  # LS401

@@ -1,0 +1,133 @@
+"""LS402: what is written to a session is never committed."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+
+import libcst as cst
+
+from lint_sessions.context import Context
+from lint_sessions.edits import Lines
+from lint_sessions.flow.lifecycle import Lost
+from lint_sessions.flow.values import Site
+from lint_sessions.project.names import dotted, walk, walk_scope
+from lint_sessions.project.scopes import Scope
+from lint_sessions.rule import Fix, Rule, Safety, TraceStep
+
+_ON_PURPOSE = re.compile(r"dry[_-]?run|simulat", re.IGNORECASE)
+"""Who says this means not to store."""
+_AUTOCOMMIT = re.compile(r"isolation_level[\"']?\s*[:=]\s*[\"']AUTOCOMMIT")
+
+
+class WriteWithoutCommit(Rule):
+    """Session is closed with something written and not committed.
+
+    ## What it does
+    Finds something that a function adds to, deletes from or changes through a session of its own (`add`, `delete`,
+    `merge`, a query's `update`, an `insert()` that is executed), where the session is then closed with no `commit()` on
+    that path, and no error either.
+
+    ## Why is this bad?
+    Closing a session rolls back what is not committed. The request is answered with 200, the instance even has its id
+    after a flush, and the row is never stored. Nothing raises.
+
+    ## Example
+    ```python
+    @app.post("/users")
+    def create_user(name: str):
+        with SessionLocal() as db:
+            db.add(User(name=name))
+            return {"name": name}
+    ```
+
+    ## Use instead
+    ```python
+    @app.post("/users")
+    def create_user(name: str):
+        with SessionLocal() as db:
+            db.add(User(name=name))
+            db.commit()
+            return {"name": name}
+    ```
+
+    ## What it leaves alone
+    A commit by a callee, or by the context manager that makes the session; `begin()`; sessions that somebody else owns,
+    whose owner may commit; an explicit `rollback()`; paths on which an exception was caught or is in flight; sessions
+    on a connection whose transaction somebody else commits; AUTOCOMMIT; dry runs; tests.
+
+    ## Fix safety
+    Unsafe: it stores what was not stored so far, which is its purpose. The commit becomes the last statement of the
+    block that closes the session, or the last one before its `return`. Where no block closes it there is no fix.
+    """
+
+    code = "LS402"
+    message = "`{write}` is lost: the session is closed with no commit"
+    gates = (rb"\(",)
+    fixable = Safety.UNSAFE
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
+        scope = self.context.scope_of(node)
+        if node.name.value.startswith("test") or self.context.types.is_fixture(scope):
+            return
+        runs = self.context.lifecycle(scope)
+        found = {(lost.site.key, lost.write): lost for lost in reversed(runs.lost)}
+        for lost in found.values():
+            if not self.context.owns(lost.write) or lost.site.node is None or _is_counted(node, lost.write):
+                continue
+            if not self._is_meant(lost.site, scope):
+                self._report(lost)
+
+    def _is_meant(self, site: Site, scope: Scope) -> bool:
+        """Whether nothing is to be stored, or nothing needs a commit."""
+        block = scope.block
+        own = block.document.text[block.start : block.end] if block is not None else ""
+        if site.flavor.on_connection or _ON_PURPOSE.search(own):
+            return True
+        project = self.context.types.project
+        modules = (project.at(path) for path in project.files)
+        return any(module is not None and _AUTOCOMMIT.search(module.document.text) for module in modules)
+
+    def _report(self, lost: Lost) -> None:
+        steps = lost.trail.steps(lost.site) if lost.trail is not None else []
+        closes = [place for place, event in steps if event == "closed" and self.context.owns(place)]
+        made = lost.site.node if lost.site.node is not None else lost.write
+        trace = [TraceStep(made, "acquired here"), TraceStep(lost.write, "written here")]
+        trace += [TraceStep(place, "closed here, which rolls it back") for place in closes[-1:]]
+        fix = partial(_commit_last, self.context, lost)
+        self.report(lost.write, trace=trace, write=self.context.short(lost.write), fix=fix)
+
+
+def _is_counted(function: cst.FunctionDef, write: cst.CSTNode) -> bool:
+    """Whether the commit stands in a loop like `while tries < 3`, which is not known to take a turn, but does."""
+    for loop in walk_scope(function):
+        if isinstance(loop, cst.While) and isinstance(loop.test, cst.Comparison):
+            parts = list(walk(loop.body))
+            if all(p is not write for p in parts) and any(
+                isinstance(p, cst.Attribute) and p.attr.value == "commit" for p in parts
+            ):
+                return True
+    return False
+
+
+def _commit_last(context: Context, lost: Lost) -> Fix | None:
+    """Commit at the end of the `with` block that closes the session."""
+    for block in walk(context.block.node):
+        if not isinstance(block, cst.With) or not isinstance(block.body, cst.IndentedBlock):
+            continue
+        item = next((i for i in block.items if any(part is lost.site.node for part in walk(i))), None)
+        if item is None or item.asname is None or not any(part is lost.write for part in walk(block.body)):
+            continue
+        name = dotted(item.asname.name)
+        if name is None:
+            return None
+        lines, last = Lines(context.block), block.body.body[-1]
+        call = f"await {name}.commit()" if lost.site.flavor.is_async else f"{name}.commit()"
+        rows = lines.rows([last])
+        leaves = isinstance(last, cst.SimpleStatementLine) and isinstance(last.body[-1], cst.Return)
+        holds = any(part is lost.write for part in walk(last))
+        if leaves and (holds or len(last.body) > 1 if isinstance(last, cst.SimpleStatementLine) else True):
+            return None
+        row = rows.start if leaves else rows.stop
+        return Fix("Commit", Safety.UNSAFE, (lines.insert(row, [lines.indent(rows.start) + call]),))
+    return None

@@ -1,0 +1,25 @@
+# Each close loses what was added before it.
+# Expected: LS402.
+# mypy: ignore-errors
+# ruff: noqa: F401, I001
+import asyncio
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from elsewhere import Item, awork, choose, flag, keep, work
+
+async_engine = create_async_engine("sqlite+aiosqlite://")
+AsyncLocal = async_sessionmaker(async_engine)
+
+
+async def finish(db: AsyncSession):
+    await db.close()
+
+
+async def f(item):
+    db = AsyncLocal()
+    db.add(item)  # LS402
+    await finish(db)
+    db.add(item)  # LS402
+    await db.close()
