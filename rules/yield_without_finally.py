@@ -10,9 +10,7 @@ from lint_sessions.context import Context
 from lint_sessions.edits import Acquisition, without
 from lint_sessions.flow.lifecycle import Exit, Leak
 from lint_sessions.flow.values import Site
-from lint_sessions.project.names import walk, walk_scope
-from lint_sessions.project.scopes import Scope
-from lint_sessions.project.types import GeneratorType, SessionType
+from lint_sessions.project.names import walk
 from lint_sessions.rule import Edit, Fix, Rule, Safety, TraceStep
 
 
@@ -22,8 +20,7 @@ class YieldWithoutFinally(Rule):
     ## What it does
     Finds generator functions that yield a session which they opened themselves, and that some way out of the `yield`
     leaves open: nothing closes it in a `finally` or a `with`, or the close stands in an `except` or after the `yield`,
-    where not every path comes by. Also `async for session in provider(): yield session`, in which an exception at the
-    `yield` leaves the provider suspended, with its session open, until the event loop finalizes it.
+    where not every path comes by.
 
     ## Why is this bad?
     FastAPI, and `contextlib.contextmanager`, throw the error of the request or of the `with` block into the generator
@@ -60,7 +57,7 @@ class YieldWithoutFinally(Rule):
     """
 
     code = "LS101"
-    message = "{session} stays open {when}: {provider} {why}"
+    message = "{session} stays open {when}: `{provider}` closes nothing on that path"
     gates = (rb"\byield\b",)
     fixable = Safety.SAFE
 
@@ -68,7 +65,6 @@ class YieldWithoutFinally(Rule):
         scope = self.context.scope_of(node)
         if not scope.is_generator or self.context.types.is_fixture(scope):
             return
-        self._delegations(node, scope)
         runs = self.context.lifecycle(scope)
         for site in {leak.site.key: leak.site for leak in runs.leaks if leak.lent}.values():
             leak = runs.leak_of(site, lent=True)
@@ -82,43 +78,9 @@ class YieldWithoutFinally(Rule):
                 trace=[TraceStep(site.node, "acquired here"), TraceStep(place, _arrival(leak)), *_end(leak)],
                 session=session,
                 when=_when(leak),
-                provider=f"`{node.name.value}`",
-                why="closes nothing on that path",
+                provider=node.name.value,
                 fix=partial(_close_in_finally, self.context, site, place),
             )
-
-    def _delegations(self, node: cst.FunctionDef, scope: Scope) -> None:
-        """`async for session in provider(): yield session`: nobody resumes the provider when an exception arrives."""
-        for loop in walk_scope(node):
-            # A name that the loop goes over may be closed by whoever holds it.
-            if not isinstance(loop, cst.For) or loop.asynchronous is None or not isinstance(loop.iter, cst.Call):
-                continue
-            provider = self.context.types.infer(loop.iter, scope)
-            place = _passed_on(loop)
-            if place is None or not isinstance(provider, GeneratorType) or not isinstance(provider.yields, SessionType):
-                continue
-            self.report(
-                place,
-                trace=[
-                    TraceStep(loop.iter, "the provider is started here, and only the loop resumes it"),
-                    TraceStep(place, "an exception of the request arrives here, and the provider does not see it"),
-                ],
-                session=f"`{self.context.short(place.value or place)}`",
-                when="when the request fails",
-                provider=f"`{self.context.short(loop.iter)}`",
-                why="is abandoned at its `yield`",
-            )
-
-
-def _passed_on(loop: cst.For) -> cst.Yield | None:
-    """The yield in a loop's body that gives away what the loop goes over."""
-    if not isinstance(loop.target, cst.Name):
-        return None
-    for part in walk_scope(loop.body):
-        match part:
-            case cst.Yield(value=cst.Name(value=name)) if name == loop.target.value:
-                return part
-    return None
 
 
 def _yield_of(leak: Leak | None) -> cst.Yield | None:

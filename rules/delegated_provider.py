@@ -1,0 +1,160 @@
+"""LS106: a provider that is looped over to hand on its session."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import libcst as cst
+
+from lint_sessions.context import Context
+from lint_sessions.edits import CLOSES, importing
+from lint_sessions.flow.providers import Provider, provider
+from lint_sessions.flow.values import Cause, Raised
+from lint_sessions.project.names import path_to, walk_scope
+from lint_sessions.project.scopes import Scope, last_name
+from lint_sessions.project.types import GeneratorType, SessionType
+from lint_sessions.rule import Edit, Fix, Rule, Safety, TraceStep
+
+UNDOING = frozenset(["rollback", *CLOSES])
+
+
+class DelegatedProvider(Rule):
+    """Provider is looped over, and never hears of the error at the outer yield.
+
+    ## What it does
+    Finds generator functions that hand on the session of another provider by a loop: `async for session in provider():
+    yield session`, and the same with `for` where the provider has an `except` that does more than undo.
+
+    ## Why is this bad?
+    The exception of the request arrives at the outer `yield` and ends the loop. Nobody throws it into the provider,
+    whose `except` never runs; it sees a GeneratorExit. An asynchronous provider does not see even that in time: it
+    stays suspended, with its session open, until the event loop finalizes it, which is after the request.
+
+    ## Example
+    ```python
+    async def get_db():
+        async with async_session() as session:
+            yield session
+
+
+    async def get_reader():
+        async for session in get_db():
+            yield session
+    ```
+
+    ## Use instead
+    ```python
+    async def get_db():
+        async with async_session() as session:
+            yield session
+
+
+    async def get_reader():
+        async with asynccontextmanager(get_db)() as session:
+            yield session
+    ```
+
+    ## What it leaves alone
+    `yield from`; `aclosing(...)`, and any other name for the generator, which somebody may close; `with` around a
+    context manager made from the provider; a `for` over a provider that only cleans up in `finally` or `with`, or whose
+    `except` only rolls back what its end rolls back too; pytest fixtures.
+
+    ## Fix safety
+    Unsafe: from then on the `except` of the provider runs, and can raise something else.
+    """
+
+    code = "LS106"
+    message = "`{provider}` does not see an error at this `yield`: {then}"
+    gates = (rb"\byield\b", rb"\bfor\b")
+    fixable = Safety.UNSAFE
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
+        scope = self.context.scope_of(node)
+        if not scope.is_generator or self.context.types.is_fixture(scope):
+            return
+        for loop in walk_scope(node):
+            # A name that the loop goes over may be closed by whoever holds it.
+            if not isinstance(loop, cst.For) or not isinstance(loop.iter, cst.Call):
+                continue
+            inner = self.context.types.infer(loop.iter, scope)
+            place = _passed_on(loop)
+            if place is None or not isinstance(inner, GeneratorType) or not isinstance(inner.yields, SessionType):
+                continue
+            if loop.asynchronous is not None:
+                self._report(loop, loop.iter, place, f"`{self.context.short(place.value or place)}` stays open", scope)
+            elif not _is_guarded(node, place) and self._has_handler(inner):
+                self._report(loop, loop.iter, place, "its `except` never runs", scope)
+
+    def _report(self, loop: cst.For, call: cst.Call, place: cst.Yield, then: str, scope: Scope) -> None:
+        self.report(
+            place,
+            trace=[
+                TraceStep(call, "the provider is started here, and only the loop resumes it"),
+                TraceStep(place, "an exception of the request arrives here and ends the loop"),
+            ],
+            provider=self.context.short(call),
+            then=then,
+            fix=partial(_enter, self.context, loop, call, scope),
+        )
+
+    def _has_handler(self, inner: GeneratorType) -> bool:
+        """Whether an error at the yield of a provider meets a handler there that its end does not make up for."""
+        lent = provider(self.context.summaries, inner.function.scope)
+        return lent is not None and any(
+            isinstance(node, cst.ExceptHandler) and not _only_undoes(node)
+            for place in lent.yields
+            for node in _caught(lent, place, Cause.ERROR) - _caught(lent, place, Cause.EXIT)
+        )
+
+
+def _passed_on(loop: cst.For) -> cst.Yield | None:
+    """The yield in a loop's body that gives away what the loop goes over."""
+    if not isinstance(loop.target, cst.Name):
+        return None
+    for part in walk_scope(loop.body):
+        match part:
+            case cst.Yield(value=cst.Name(value=name)) if name == loop.target.value:
+                return part
+    return None
+
+
+def _is_guarded(function: cst.FunctionDef, place: cst.Yield) -> bool:
+    """Whether the outer function handles errors at its yield itself."""
+    return any(isinstance(part, cst.Try) and part.handlers for part in path_to(function, place))
+
+
+def _caught(lent: Provider, place: cst.Yield, cause: Cause) -> set[cst.CSTNode]:
+    runs = lent.after(place, Raised(cause))
+    states = [*runs.raised, *(state for state, _ in runs.returned)]
+    return {node for state in states for node, event in lent.trail(place, state) if event == "caught"}
+
+
+def _only_undoes(handler: cst.ExceptHandler) -> bool:
+    """Whether a handler rolls back, closes and raises again, as the end of the session does without it."""
+    for statement in handler.body.body:
+        for part in statement.body if isinstance(statement, cst.SimpleStatementLine) else [statement]:
+            match part:
+                case cst.Raise(exc=None) | cst.Pass():
+                    continue
+                case cst.Expr(value=cst.Call(func=function) | cst.Await(expression=cst.Call(func=function))):
+                    if last_name(function) in UNDOING:
+                        continue
+            return False
+    return True
+
+
+def _enter(context: Context, loop: cst.For, call: cst.Call, scope: Scope) -> Fix | None:
+    """Make the loop a `with` over a context manager made from the provider."""
+    if loop.orelse is not None or any(isinstance(p, (cst.Break, cst.Continue)) for p in walk_scope(loop.body)):
+        return None
+    is_async = loop.asynchronous is not None
+    name = "asynccontextmanager" if is_async else "contextmanager"
+    made, imports = name, importing(context.document, "contextlib", name)
+    if scope.lookup("contextlib") is not None and scope.lookup(name) is None:
+        made, imports = f"contextlib.{name}", None
+    start, end = context.block.span(loop)[0], context.block.span(call)[1]
+    function, arguments = context.source(call.func), context.source(call).removeprefix(context.source(call.func))
+    keyword = "async with" if is_async else "with"
+    header = f"{keyword} {made}({function}){arguments} as {context.source(loop.target)}"
+    edit = Edit(context.document.offset(start), context.document.offset(end), header)
+    return Fix(f"Enter it by `{name}`", Safety.UNSAFE, (edit, *([imports] if imports is not None else [])))
