@@ -9,7 +9,7 @@ import libcst as cst
 from lint_sessions.context import Context
 from lint_sessions.imports import marker_name, session_name
 from lint_sessions.project.known import SESSION_CLASSES
-from lint_sessions.project.names import parameters
+from lint_sessions.project.names import dotted, parameters, walk
 from lint_sessions.project.scopes import Scope, last_name
 from lint_sessions.project.types import (
     External,
@@ -53,7 +53,8 @@ class DependsAsAnnotation(Rule):
 
     ## What it leaves alone
     `session: get_db = Depends()`, which FastAPI resolves by the annotation; `Annotated[Session, Depends(get_db)]`, with
-    a default or without; and functions that FastAPI does not call.
+    a default or without; a default that the function calls itself; and functions
+    that FastAPI does not call.
 
     ## Fix safety
     Safe: no request can have succeeded before. None is offered where the provider is not known, where `Depends` is not
@@ -75,7 +76,7 @@ class DependsAsAnnotation(Rule):
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
         scope = self.context.scope
         params = [param for param in parameters(node) if not param.star]
-        found = [(param, wrong) for param in params if (wrong := self._wrong(param, scope)) is not None]
+        found = [(param, wrong) for param in params if (wrong := self._wrong(node, param, scope)) is not None]
         if not found or not self.context.wiring.is_injected(self.context.scope_of(node)):
             return
         for param, (what, harm, provider) in found:
@@ -87,14 +88,17 @@ class DependsAsAnnotation(Rule):
                 fix=partial(_put_right, self.context, scope, node, param, provider) if provider is not None else None,
             )
 
-    def _wrong(self, param: cst.Param, scope: Scope) -> tuple[str, str, cst.BaseExpression | None] | None:
+    def _wrong(
+        self, function: cst.FunctionDef, param: cst.Param, scope: Scope
+    ) -> tuple[str, str, cst.BaseExpression | None] | None:
         """What stands in the wrong place, what comes of it, and the provider where there is one."""
         types, wiring, default = self.context.types, self.context.wiring, param.default
         annotation = param.annotation.annotation if param.annotation is not None else None
         if default is not None and wiring.marker(default, scope) is not None:
             return None
         if annotation is None:
-            if default is None or not self._provides(types.infer(default, scope)):
+            provides = dotted(default) is not None and self._provides(types.infer(default, scope)) if default else False
+            if not provides or _is_called(function, param.name.value):
                 return None
             return "the provider as its default", "requests get no session", default
         marked, metadata = _in_annotated(annotation)
@@ -136,6 +140,12 @@ def _in_annotated(annotation: cst.BaseExpression) -> tuple[cst.BaseExpression, l
         items = [e.slice.value for e in annotation.slice if isinstance(e.slice, cst.Index)]
         return items[0], items[1:]
     return annotation, []
+
+
+def _is_called(function: cst.FunctionDef, name: str) -> bool:
+    """Whether a function calls what its parameter holds, and so asks for a callable."""
+    calls = (part.func for part in walk(function.body) if isinstance(part, cst.Call))
+    return any(isinstance(func, cst.Name) and func.value == name for func in calls)
 
 
 def _is_session_class(kind: Type | None) -> bool:

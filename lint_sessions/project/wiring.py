@@ -13,6 +13,7 @@ from functools import cached_property
 import libcst as cst
 
 from lint_sessions.project.annotations import definition
+from lint_sessions.project.calls import run_by
 from lint_sessions.project.modules import Module
 from lint_sessions.project.names import dotted, parameters, walk, walk_scope
 from lint_sessions.project.scopes import Scope, leaves
@@ -24,7 +25,6 @@ from lint_sessions.project.types import (
     GeneratorType,
     InstanceType,
     SessionType,
-    Type,
     argument,
 )
 from lint_sessions.source.cut import CLOSE, OPEN, STRING, tokens
@@ -191,19 +191,7 @@ class Wiring:
             first = argument(provider, 0, "func")
             if isinstance(callee, External) and callee.name == "functools.partial" and first is not None:
                 return self.called(first, scope)
-        return self._scopes(self.types.infer(provider, scope))
-
-    def _scopes(self, kind: Type | None) -> list[Scope]:
-        match kind:
-            case FunctionType(scope=scope):
-                return [scope]
-            case ClassType():
-                made = self.types.method(kind, "__init__")
-                return [kind.scope, made.scope] if made is not None else [kind.scope]
-            case InstanceType(cls=ClassType() as cls):
-                call = self.types.method(cls, "__call__")
-                return [call.scope] if call is not None else []
-        return []
+        return run_by(self.types, self.types.infer(provider, scope))
 
     def _expression(self, text: str, scope: Scope) -> cst.BaseExpression | None:
         key = (id(scope), text)
