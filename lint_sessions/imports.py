@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import libcst as cst
 
+from lint_sessions.project.known import SESSION_CLASSES
 from lint_sessions.project.modules import Module
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.sessions import Types
-from lint_sessions.project.types import FunctionType, ModuleType
+from lint_sessions.project.types import External, FunctionType, ModuleType
 from lint_sessions.rule import Edit
 from lint_sessions.source.document import Block
 
@@ -36,6 +37,25 @@ def reach(types: Types, function: FunctionType, block: Block, scope: Scope) -> t
             if found is not None:
                 return found
     return None
+
+
+def marker_name(types: Types, scope: Scope) -> str | None:
+    """How FastAPI's `Depends` can be written in a scope: by what its file imports."""
+    top = types.module_scope(scope.module)
+    for name, module in (("Depends", ""), ("fastapi", "fastapi.")):
+        if top.bound(name) and not _is_hidden(name, scope):
+            kind = types.name(name, top)
+            if isinstance(kind, External) and kind.name in ("fastapi.Depends", "fastapi"):
+                return f"{module}Depends"
+    return None
+
+
+def session_name(types: Types, scope: Scope, *, is_async: bool) -> str | None:
+    """The name that a file has for the class of its sessions."""
+    top = types.module_scope(scope.module)
+    name = "AsyncSession" if is_async else "Session"
+    kind = types.name(name, top) if top.bound(name) and not _is_hidden(name, scope) else None
+    return name if isinstance(kind, External) and kind.name in SESSION_CLASSES else None
 
 
 def _is_hidden(name: str, scope: Scope) -> bool:

@@ -13,6 +13,7 @@ from functools import cached_property
 import libcst as cst
 
 from lint_sessions.project.annotations import definition
+from lint_sessions.project.calls import run_by
 from lint_sessions.project.modules import Module
 from lint_sessions.project.names import dotted, parameters, walk, walk_scope
 from lint_sessions.project.scopes import Scope, leaves
@@ -24,7 +25,6 @@ from lint_sessions.project.types import (
     GeneratorType,
     InstanceType,
     SessionType,
-    Type,
     argument,
 )
 from lint_sessions.source.cut import CLOSE, OPEN, STRING, tokens
@@ -37,6 +37,7 @@ _ROUTERS = frozenset(
     ["fastapi.FastAPI", "fastapi.applications.FastAPI", "fastapi.APIRouter", "fastapi.routing.APIRouter"]
 )
 _MARKER = r"Depends|Security|Provide|TaskiqDepends"
+_OF_FASTAPI = frozenset(["Depends", "Security", "dependency_overrides", "add_api_route"])
 _RELEVANT = re.compile(rf"\b(?:{_MARKER}|dependency_overrides|add_api_route|add_api_websocket_route)\b")
 _ALIAS = re.compile(rf"\b(?:{_MARKER})\s+as\s+(\w+)")
 _ANNOTATED = re.compile(
@@ -53,7 +54,7 @@ class Use:
     block: Block
     offset: int
     marker: str
-    """`Depends`, `Security`, ..., as it is written there; `dependency_overrides`; or `add_api_route`."""
+    """The published name, such as `fastapi.Depends`; `dependency_overrides`; or `add_api_route`."""
 
     @property
     def by(self) -> str:
@@ -110,6 +111,8 @@ class Wiring:
         match node:
             case cst.Call(func=cst.Attribute(value=owner, attr=cst.Name(value=name))) if name in ROUTE_DECORATORS:
                 kind = self.types.infer(owner, scope)
+                if isinstance(kind, External) and not kind.resolved:
+                    return "router" in kind.last or kind.last == "app"
                 return isinstance(kind, InstanceType) and self._is_router(kind.cls)
         return False
 
@@ -122,8 +125,9 @@ class Wiring:
         return self._found[0].get(id(function), [])
 
     def is_injected(self, function: Scope) -> bool:
-        """Whether a framework calls a function, and gives it its parameters."""
-        return bool(self.uses(function)) or self.is_route(function)
+        """Whether FastAPI calls a function, and gives it its parameters."""
+        own = (use.marker.startswith("fastapi.") or use.marker in _OF_FASTAPI for use in self.uses(function))
+        return any(own) or self.is_route(function)
 
     def is_overridden(self, provider: cst.BaseExpression, scope: Scope) -> bool:
         """Whether `dependency_overrides` may put something else in the place of a dependency."""
@@ -152,15 +156,19 @@ class Wiring:
                     key = self._expression(given.replaced, scope) if given.replaced else None
                     if key is not None:
                         replaced.append(self._identity(key, self._scope_of(given.replaced, block, scope)))
-                    if given.marker in ("dependency_overrides", "add_api_route") or self._is_marker(given, scope):
-                        use = Use(module, block, given.offset, given.marker.rpartition(".")[2])
+                    marker = self._published(given, scope)
+                    if marker is not None:
                         for function in self._named(given, block, scope):
-                            uses.setdefault(id(function), []).append(use)
+                            uses.setdefault(id(function), []).append(Use(module, block, given.offset, marker))
         return uses, replaced
 
-    def _is_marker(self, given: _Given, scope: Scope) -> bool:
+    def _published(self, given: _Given, scope: Scope) -> str | None:
+        """The marker's own name; None where it is something else that is merely called like one."""
+        if given.marker in ("dependency_overrides", "add_api_route"):
+            return given.marker
         callee = self._expression(given.marker, scope)
-        return callee is not None and self.types.is_marker(self.types.infer(callee, scope))
+        kind = self.types.infer(callee, scope) if callee is not None else None
+        return kind.name if isinstance(kind, External) and self.types.is_marker(kind) else None
 
     def _named(self, given: _Given, block: Block, scope: Scope) -> list[Scope]:
         text = given.text or given.implied
@@ -183,19 +191,7 @@ class Wiring:
             first = argument(provider, 0, "func")
             if isinstance(callee, External) and callee.name == "functools.partial" and first is not None:
                 return self.called(first, scope)
-        return self._scopes(self.types.infer(provider, scope))
-
-    def _scopes(self, kind: Type | None) -> list[Scope]:
-        match kind:
-            case FunctionType(scope=scope):
-                return [scope]
-            case ClassType():
-                made = self.types.method(kind, "__init__")
-                return [kind.scope, made.scope] if made is not None else [kind.scope]
-            case InstanceType(cls=ClassType() as cls):
-                call = self.types.method(cls, "__call__")
-                return [call.scope] if call is not None else []
-        return []
+        return run_by(self.types, self.types.infer(provider, scope))
 
     def _expression(self, text: str, scope: Scope) -> cst.BaseExpression | None:
         key = (id(scope), text)

@@ -1,0 +1,84 @@
+"""Which calls run a function of the project, and what they leave to its defaults."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import libcst as cst
+
+from lint_sessions.project.names import children, parameters
+from lint_sessions.project.scopes import Scope, leaves
+from lint_sessions.project.sessions import Types
+from lint_sessions.project.types import ClassType, FunctionType, InstanceType, Type
+from lint_sessions.source.document import Block, SyntaxProblem
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """A call, with the scope and block it stands in."""
+
+    node: cst.Call
+    scope: Scope
+    block: Block
+
+
+def run_by(types: Types, callee: Type | None) -> list[Scope]:
+    """What a call runs: a function; of a class, the class and its `__init__`; of an instance, its `__call__`."""
+    match callee:
+        case FunctionType(scope=scope):
+            return [scope]
+        case ClassType():
+            made = types.method(callee, "__init__")
+            return [callee.scope, made.scope] if made is not None else [callee.scope]
+        case InstanceType(cls=ClassType() as cls):
+            call = types.method(cls, "__call__")
+            return [call.scope] if call is not None else []
+    return []
+
+
+def calls_of(types: Types, function: Scope) -> Iterator[Call]:
+    """The calls of a function in the project, by its own name; of `__init__`, those of its class."""
+    name = function.parent.name if function.name == "__init__" and function.parent is not None else function.name
+    word = re.compile(rf"\b{re.escape(name)}\s*\(")
+    for path in types.project.files:
+        module = types.project.at(path)
+        if module is None or not word.search(module.document.text):
+            continue
+        for block, scope in leaves(module.blocks, types.module_scope(module)):
+            if word.search(module.document.text, block.start, block.end):
+                for call in _calls_in(block, scope):
+                    if function in run_by(types, types.infer(call.node.func, call.scope)):
+                        yield call
+
+
+def _calls_in(block: Block, scope: Scope) -> Iterator[Call]:
+    try:
+        pending: list[tuple[cst.CSTNode, Scope]] = [(block.node, scope)]
+    except SyntaxProblem:
+        return
+    while pending:
+        node, around = pending.pop()
+        if isinstance(node, cst.Call):
+            yield Call(node, around, block)
+        if isinstance(node, (cst.FunctionDef, cst.ClassDef, cst.Lambda)):
+            around = around.child(node, block)
+        pending += [(part, around) for part in reversed(children(node))]
+
+
+def omits(call: cst.Call, callee: Type | None, function: Scope, parameter: str) -> bool:
+    """Whether a call leaves a parameter to its default; not where `*args` or `**kwargs` may give it."""
+    node = function.function
+    if node is None or any(arg.star for arg in call.args):
+        return False
+    if any(arg.keyword is not None and arg.keyword.value == parameter for arg in call.args):
+        return False
+    by_position = [p.name.value for p in (*node.params.posonly_params, *node.params.params)]
+    is_bound = isinstance(callee, ClassType | InstanceType) or (
+        isinstance(callee, FunctionType) and isinstance(callee.owner, InstanceType)
+    )
+    if is_bound or function.first_parameter == "cls":
+        by_position = by_position[1:]
+    given = sum(arg.keyword is None for arg in call.args)
+    return parameter not in by_position[:given] and parameter in {p.name.value for p in parameters(node)}
