@@ -252,8 +252,32 @@ def without(edits: Iterable[Edit], rows: Iterable[range], lines: Lines) -> list[
 
 
 def await_call(block: Block, call: cst.CSTNode, scope: Scope) -> Fix | None:
-    """Put `await` before a call that stands as a statement; None where nothing can be awaited."""
+    """Put `await` before a call, in parentheses where something is done with the result at once; an `await` of that
+    goes. None where nothing can be awaited."""
     if scope.function is None or scope.function.asynchronous is None:
         return None
-    start = block.document.offset(block.span(call)[0])
-    return Fix("Add `await`", Safety.SAFE, (Edit(start, start, "await "),))
+    start, end = (block.document.offset(place) for place in block.span(call))
+    chain = _chain_from(block.node, call)
+    if len(chain) == 1:
+        return Fix("Add `await`", Safety.SAFE, (Edit(start, start, "await "),))
+    edits = [Edit(start, start, "(await "), Edit(end, end, ")")]
+    outer = chain[-1]
+    if isinstance(outer, cst.Await):
+        first = block.document.offset(block.span(outer)[0])
+        if not re.fullmatch(r"await\s+", block.document.text[first:start]):
+            return None
+        edits[0] = Edit(first, start, "(await ")
+    return Fix("Add `await`", Safety.SAFE, tuple(edits))
+
+
+def _chain_from(root: cst.CSTNode, node: cst.CSTNode) -> list[cst.CSTNode]:
+    """`node` and what is done with it: its attribute, the call of that, …, up to an `await` of all."""
+    chain = [node]
+    for outer in reversed(list(walk(root))):
+        match outer:
+            case cst.Attribute(value=inner) | cst.Call(func=inner) | cst.Subscript(value=inner):
+                if inner is chain[-1]:
+                    chain.append(outer)
+            case cst.Await(expression=inner) if inner is chain[-1] and inner is not node:
+                chain.append(outer)
+    return chain

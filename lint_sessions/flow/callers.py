@@ -19,10 +19,10 @@ def calling(types: Types, function: Scope) -> Iterator[Scope]:
     """The functions of the project whose text calls something of this function's name, those of its own file first."""
     word = re.compile(rf"\b{re.escape(function.name)}\s*\(")
     count = 0
-    for module in _modules(types, function):
+    for module in modules(types, function.module):
         if function.name not in module.document.text:
             continue
-        for block, scope in _functions(module.blocks, types.module_scope(module)):
+        for block, scope in functions(module.blocks, types.module_scope(module)):
             text = block.document.text[block.start : block.end]
             if scope is function or not word.search(text.partition(":")[2]):
                 continue
@@ -32,19 +32,21 @@ def calling(types: Types, function: Scope) -> Iterator[Scope]:
             yield scope
 
 
-def _modules(types: Types, function: Scope) -> Iterator[Module]:
-    yield function.module
+def modules(types: Types, first: Module) -> Iterator[Module]:
+    """All modules of the project, `first` before the others."""
+    yield first
     for path in types.project.files:
         module = types.project.at(path)
-        if module is not None and module is not function.module:
+        if module is not None and module is not first:
             yield module
 
 
-def _functions(blocks: Iterable[Block], scope: Scope) -> Iterator[tuple[Block, Scope]]:
+def functions(blocks: Iterable[Block], scope: Scope) -> Iterator[tuple[Block, Scope]]:
+    """The functions and methods among some blocks, none of them parsed; each with its scope."""
     for block in blocks:
         try:
             if block.kind == "class" and block.children:
-                yield from _functions(block.children, scope.child_of_block(block))
+                yield from functions(block.children, scope.child_of_block(block))
             elif block.kind == "function":
                 yield block, scope.child_of_block(block)
         except SyntaxProblem:

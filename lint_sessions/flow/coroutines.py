@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import Enum
 
 import libcst as cst
 
 from lint_sessions.flow.operations import COROUTINES
-from lint_sessions.project.names import walk_scope
+from lint_sessions.project.names import children, walk, walk_scope
 from lint_sessions.project.scopes import Scope, last_name
 from lint_sessions.project.sessions import Types
 from lint_sessions.project.types import MethodType, SessionType
@@ -61,3 +62,54 @@ def discarded(value: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
                 yield from discarded(element.value)
         case _:
             yield value
+
+
+def tested(test: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
+    """The expressions whose truth decides a condition."""
+    match test:
+        case cst.BooleanOperation(left=left, right=right):
+            yield from tested(left)
+            yield from tested(right)
+        case cst.UnaryOperation(operator=cst.Not(), expression=inner):
+            yield from tested(inner)
+        case _:
+            yield test
+
+
+class Misuse(Enum):
+    """What becomes of a name that holds a coroutine, where nobody awaits it."""
+
+    UNUSED = "never used"
+    RESULT = "a coroutine, not a result"
+
+
+def misuse_of_name(name: str, scope: Scope) -> Misuse | None:
+    """How a function uses the coroutine that it keeps in `name`; None where it may be awaited after all: passed on,
+    returned, kept elsewhere, or not all that the name holds."""
+    node = scope.node
+    if not isinstance(node, cst.FunctionDef) or name in scope.outer_names or len(scope.bound(name)) != 1:
+        return None
+    uses = [part for part in walk(node.body) if any(_is_name(inner, name) for inner in children(part))]
+    reads = [use for use in uses if not isinstance(use, (cst.AssignTarget, cst.AnnAssign))]
+    if not all(_wants_result(use, name) for use in reads):
+        return None
+    return Misuse.RESULT if reads else Misuse.UNUSED
+
+
+def _wants_result(use: cst.CSTNode, name: str) -> bool:
+    """Whether a node that has the name in it takes what it holds for a result."""
+    match use:
+        case cst.Attribute(attr=attr):
+            return attr.value not in _OF_COROUTINES
+        case cst.For(iter=value) | cst.CompFor(iter=value) | cst.Subscript(value=value):
+            return _is_name(value, name)
+        case cst.If(test=test) | cst.While(test=test) | cst.IfExp(test=test) | cst.Assert(test=test):
+            return _is_name(test, name)
+    return isinstance(use, (cst.UnaryOperation, cst.Comparison, cst.ComparisonTarget))
+
+
+def _is_name(node: cst.CSTNode, name: str) -> bool:
+    return isinstance(node, cst.Name) and node.value == name
+
+
+_OF_COROUTINES = frozenset(["close", "send", "throw", "__await__", "cr_await", "cr_code", "cr_frame", "cr_running"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from lint_sessions.project.scopes import Scope
 from lint_sessions.source.document import Block
@@ -11,6 +12,7 @@ from lint_sessions.source.document import Block
 _GUARD = re.compile(r"\s*if\b[^\n]*__name__[^\n]*__main__")
 _CALL = re.compile(r"\w+\(")
 """A statement that begins with a call: the module does its work when it is run, or imported."""
+_TEST_FILE = re.compile(r"(test|tests|conftest|test_\w+|\w+_tests?)\.py$")
 _FOR_EVER = re.compile(
     r"\bwhile\s+(True|1)\b|\b(run_forever|serve_forever|start_consuming|start_polling|run_polling)\b"
 )
@@ -37,6 +39,17 @@ def _is_command(scope: Scope) -> bool:
         return False
     text = _text(scope.block)
     return bool(_COMMAND.search(text)) and not _FOR_EVER.search(text)
+
+
+def is_main_part(block: Block) -> bool:
+    """Whether a statement is the `if __name__ == "__main__"` of its module."""
+    return bool(_GUARD.match(_text(block)))
+
+
+def is_test(path: Path, root: Path) -> bool:
+    """Whether a file of the project holds tests, by its name or its folder's."""
+    inside = path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
+    return bool(_TEST_FILE.match(path.name)) or not {"test", "tests", "testing"}.isdisjoint(inside.parts[:-1])
 
 
 def _once(module: Scope) -> frozenset[str]:
