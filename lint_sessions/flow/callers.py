@@ -60,5 +60,5 @@ def is_dependency(types: Types, function: Scope) -> bool:
         function.name in module.document.text
         and marked.search(module.document.text) is not None
         and types.name(function.name, types.module_scope(module)) == FunctionType(function)
-        for module in _modules(types, function)
+        for module in modules(types, function.module)
     )
