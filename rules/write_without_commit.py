@@ -11,12 +11,14 @@ from lint_sessions.context import Context
 from lint_sessions.edits import Lines
 from lint_sessions.flow.lifecycle import Lost
 from lint_sessions.flow.values import Site
-from lint_sessions.project.names import dotted, walk, walk_scope
+from lint_sessions.project.names import dotted, parameters, walk, walk_scope
 from lint_sessions.project.scopes import Scope
 from lint_sessions.rule import Fix, Rule, Safety, TraceStep
 
 _ON_PURPOSE = re.compile(r"dry[_-]?run|simulat", re.IGNORECASE)
 """Who says this means not to store."""
+_STORES = re.compile(r"commit|save|persist|store", re.IGNORECASE)
+"""What a parameter is called that says whether to commit."""
 _AUTOCOMMIT = re.compile(r"isolation_level[\"']?\s*[:=]\s*[\"']AUTOCOMMIT")
 
 
@@ -73,7 +75,9 @@ class WriteWithoutCommit(Rule):
         runs = self.context.lifecycle(scope)
         found = {(lost.site.key, lost.write): lost for lost in reversed(runs.lost)}
         for lost in found.values():
-            if not self.context.owns(lost.write) or lost.site.node is None or _is_counted(node, lost.write):
+            if not self.context.owns(lost.write) or lost.site.node is None:
+                continue
+            if _is_counted(node, lost.write) or _is_asked_for(node):
                 continue
             if not self._is_meant(lost.site, scope):
                 self._report(lost)
@@ -108,6 +112,13 @@ def _is_counted(function: cst.FunctionDef, write: cst.CSTNode) -> bool:
             ):
                 return True
     return False
+
+
+def _is_asked_for(function: cst.FunctionDef) -> bool:
+    """Whether a parameter decides on the commit: then its caller knows why."""
+    names = {p.name.value for p in parameters(function) if _STORES.search(p.name.value)}
+    tests = (part.test for part in walk_scope(function) if isinstance(part, cst.If))
+    return any(isinstance(n, cst.Name) and n.value in names for test in tests for n in walk(test))
 
 
 def _commit_last(context: Context, lost: Lost) -> Fix | None:

@@ -203,6 +203,8 @@ def perform(run: Evaluator, node: cst.CSTNode, site: Site, name: str, state: Sta
         return []
     if name == "commit":
         return [(after.update(site, phase=Phase.ENDED, unsaved=None).note(node, "committed"), None)]
+    if name == "refresh":
+        after = after.update(site, unsaved=None)  # only what is stored already can be refreshed
     if name in WRITING or (isinstance(node, cst.Call) and _is_write(run, node)):
         after = written(after, site, node)
     return [(after, _result(site, name))]

@@ -155,7 +155,7 @@ class Exploration:
 
     def lose(self, site: Site, session: Session, state: State) -> None:
         """Note what a session of this function has never stored."""
-        if not (site.acquired or site.managed) or session.stored or site.flavor.is_scoped:
+        if not (site.acquired or site.managed) or site.flavor.is_scoped:
             return
         self.result.lost += [Lost(site, lost.node, state.trail) for lost in session.lost if lost.node is not None]
 

@@ -14,6 +14,7 @@ from lint_sessions.flow.state import (
     State,
     closed,
     escape,
+    is_failing,
     reopen,
 )
 from lint_sessions.flow.summary import SWALLOWED_BEFORE, Ending, Summary
@@ -191,7 +192,7 @@ def _change(state: State, site: Site, left: Session, node: cst.CSTNode) -> State
         return state
     state = state.update(site, unsaved=_write(left.unsaved, before.unsaved, node))
     if left.phase is Phase.CLOSED:
-        writes = (_write(lost, before.unsaved, node) for lost in left.lost)
+        writes = (_write(lost, before.unsaved, node) for lost in (left.lost if not is_failing(state) else ()))
         lost = tuple(dict.fromkeys((*before.lost, *(write for write in writes if write is not None))))
         state = closed(state.update(site, unsaved=None), site, node) if before.phase is not Phase.CLOSED else state
         state = state.update(site, pending=left.pending, lost=lost, unsaved=_write(left.unsaved, before.unsaved, node))

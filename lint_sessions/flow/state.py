@@ -173,7 +173,7 @@ def closed(state: State, site: Site, node: cst.CSTNode) -> State:
     if session is None:
         return state
     lost = session.lost
-    if session.unsaved is not None and session.unsaved not in lost and not is_failing(state):
+    if session.unsaved is not None and session.unsaved not in lost and not (session.stored or is_failing(state)):
         lost = (*lost, session.unsaved)
     session = replace(session, phase=Phase.CLOSED, owned=False, pending=False, unsaved=None, lost=lost)
     ended = replace(session, failed=None, swallowed=None, reopened=None)
@@ -183,7 +183,9 @@ def closed(state: State, site: Site, node: cst.CSTNode) -> State:
 def written(state: State, site: Site, node: cst.CSTNode) -> State:
     """Something is added, deleted or changed that a commit has to store."""
     session = state.session(site)
-    return state.update(site, unsaved=Write(node)) if session is not None and session.unsaved is None else state
+    if session is None or session.unsaved is not None or session.failed is not None:
+        return state
+    return state.update(site, unsaved=Write(node))
 
 
 def rolled_back(state: State, site: Site, *, to_savepoint: bool = False) -> State:

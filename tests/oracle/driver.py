@@ -197,7 +197,7 @@ async def _drive_async(run: Run, function: Callable[..., Any], arguments: Sequen
 
 
 def _end(run: Run, error: BaseException) -> None:
-    if isinstance(error, NameError):
+    if isinstance(error, NameError) or (isinstance(error, AttributeError) and error.obj is None):
         run.spoil("a name that holds nothing")
 
 

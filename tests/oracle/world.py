@@ -235,6 +235,7 @@ class Watched(Session):
     def refresh(self, instance: object, *args: Any, **options: Any) -> None:
         """A refresh of some instance: a statement, with no flush before it."""
         self.given = self.given or STAGE.run is not None
+        self.unsaved = None
         self.guard(lambda: self.connection().execute(_ONE), (), {})
 
     def add(self, instance: object, *args: Any, **options: Any) -> None:
