@@ -167,6 +167,12 @@ def call_of(statement: cst.CSTNode, name: str, methods: frozenset[str]) -> bool:
 CLOSES = frozenset(["close", "aclose"])
 
 
+def closed_name(statement: cst.CSTNode) -> str | None:
+    """The name that a statement does nothing but close."""
+    names = {part.value for part in walk(statement) if isinstance(part, cst.Name)}
+    return next((name for name in names if call_of(statement, name, CLOSES)), None)
+
+
 class Acquisition:
     """A statement `name = <call that makes a session>`, and the suite it stands in."""
 

@@ -17,6 +17,7 @@ import pytest
 
 from lint_sessions import engine
 from lint_sessions.config import Config
+from lint_sessions.registry import rules
 from lint_sessions.source.document import Document
 
 TITLE = re.compile(r"^## (.+)$", re.MULTILINE)
@@ -75,8 +76,13 @@ def test_case(case: Case, tmp_path: Path) -> None:
         check_fixes(case, tmp_path, file)
 
 
+def config(root: Path) -> Config:
+    """With the opt-in rules."""
+    return Config(root, extend_select=tuple(rule.code for rule in rules() if not rule.default))
+
+
 def found(root: Path) -> list[tuple[str, int, str]]:
-    report = engine.check([root], Config(root))
+    report = engine.check([root], config(root))
     assert report.problems == ()
     return sorted((str(f.path.relative_to(root).as_posix()), f.start.row, f.code) for f in report.findings)
 
@@ -84,13 +90,13 @@ def found(root: Path) -> list[tuple[str, int, str]]:
 def check_fixes(case: Case, root: Path, file: str) -> None:
     """The fixed text is the expected one, parses, has nothing left to fix, and is not fixed a second time."""
     document = Document.read(root / file)
-    fixed = engine.fix_document(document, Config(root), unsafe=case.unsafe)
+    fixed = engine.fix_document(document, config(root), unsafe=case.unsafe)
     if file in case.fixed:
         assert fixed.text == case.fixed[file]
     if fixed.text == document.text:
         return
     cst.parse_module(fixed.text)
     after = Document.from_bytes(root / file, document.encode(fixed.text))
-    assert engine.fix_document(after, Config(root), unsafe=case.unsafe).text == fixed.text
-    left = [finding.start.row for finding in engine.check_document(after, Config(root))]
+    assert engine.fix_document(after, config(root), unsafe=case.unsafe).text == fixed.text
+    left = [finding.start.row for finding in engine.check_document(after, config(root))]
     assert len(left) < len([error for error in case.errors if error[0] == file])

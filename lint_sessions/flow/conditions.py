@@ -43,6 +43,11 @@ def decide(run: Evaluator, node: cst.BaseExpression, state: State) -> tuple[list
         ) if isinstance(operator, (cst.Is, cst.IsNot, cst.Equal, cst.NotEqual)):
             none, some = is_none(run, subject, state)
             return (none, some) if isinstance(operator, (cst.Is, cst.Equal)) else (some, none)
+        case cst.Comparison(
+            left=cst.SimpleString(evaluated_value=str(name)),
+            comparisons=[cst.ComparisonTarget(operator=cst.In(), comparator=cst.Call(func=cst.Name(value="locals")))],
+        ) if state.knows(name):
+            return [state], []
         case cst.Name():
             after, value = run.name(node, state)
             truth = truth_of(value)
