@@ -139,17 +139,10 @@ def _leaking(context: Context, scope: Scope) -> bool:
     )
 
 
-_PARAMETER = re.compile(
-    r"(\w+)\s*(?:(?::(?:[^=(),\[\]]|\[[^\[\]]*\])*)?=\s*|:\s*(?:\w+\.)*Annotated\[[^=()\]]*)(?:\w+\.)*\Z"
-)
-"""The parameter that `Depends` stands at."""
-
-
 def _closes(use: Use) -> bool:
     """Whether the user of a dependency closes what it gets, or may do so."""
     text = use.block.document.text
-    name = _PARAMETER.search(text[use.block.start : use.offset])
-    held = re.escape(name[1]) if name is not None else r"\w+"
+    held = re.escape(use.parameter) if use.parameter is not None else r"\w+"
     closing = re.compile(
         rf"\b{held}\s*\.\s*a?close\b|\bwith\s+(?:closing\(\s*)?{held}\b|\b(?:enter_\w+|push\w*)\(\s*{held}\b"
     )

@@ -45,6 +45,11 @@ _ANNOTATED = re.compile(
 )
 """What stands before `Depends()`, which depends on the class that the parameter is annotated with."""
 
+_PARAMETER = re.compile(
+    r"(\w+)\s*(?:(?::(?:[^=(),\[\]]|\[[^\[\]]*\])*)?=\s*|:\s*(?:\w+\.)*Annotated\[[^=()\]]*)(?:\w+\.)*\Z"
+)
+"""The parameter that a marker stands at."""
+
 
 @dataclass(frozen=True, eq=False)
 class Use:
@@ -60,6 +65,17 @@ class Use:
     def by(self) -> str:
         """The function, class or statement it stands in, for a reader."""
         return self.block.name or self.block.document.text[self.block.start : self.offset].partition("=")[0].strip()
+
+    @property
+    def is_fastapi(self) -> bool:
+        """Whether it is FastAPI that calls; a name that nothing binds is taken for its own."""
+        return self.marker.startswith("fastapi.") or self.marker in _OF_FASTAPI
+
+    @property
+    def parameter(self) -> str | None:
+        """The name that its result is passed by."""
+        found = _PARAMETER.search(self.block.document.text[self.block.start : self.offset])
+        return found[1] if found is not None and self.block.kind == "function" else None
 
 
 @dataclass(frozen=True)
@@ -126,8 +142,7 @@ class Wiring:
 
     def is_injected(self, function: Scope) -> bool:
         """Whether FastAPI calls a function, and gives it its parameters."""
-        own = (use.marker.startswith("fastapi.") or use.marker in _OF_FASTAPI for use in self.uses(function))
-        return any(own) or self.is_route(function)
+        return any(use.is_fastapi for use in self.uses(function)) or self.is_route(function)
 
     def is_overridden(self, provider: cst.BaseExpression, scope: Scope) -> bool:
         """Whether `dependency_overrides` may put something else in the place of a dependency."""
