@@ -42,9 +42,8 @@ def calls_of(types: Types, function: Scope) -> Iterator[Call]:
     """The calls of a function in the project, by its own name; of `__init__`, those of its class."""
     name = function.parent.name if function.name == "__init__" and function.parent is not None else function.name
     word = re.compile(rf"\b{re.escape(name)}\s*\(")
-    for path in types.project.files:
-        module = types.project.at(path)
-        if module is None or not word.search(module.document.text):
+    for module in types.project.modules:
+        if not word.search(module.document.text):
             continue
         for block, scope in leaves(module.blocks, types.module_scope(module)):
             if word.search(module.document.text, block.start, block.end):

@@ -162,6 +162,17 @@ class Project:
         """All Python files below the root that a run over the whole project would check."""
         return discover([self.root], root=self.root, exclude=self._exclude)[0]
 
+    @property
+    def modules(self) -> Iterator[Module]:
+        """The modules of all those files, and of the documents that were added."""
+        files = [Path(os.path.abspath(path)) for path in self.files]
+        known = set(files)
+        added = [path for path in self._modules if path not in known]
+        for path in [*files, *added]:
+            module = self.at(path)
+            if module is not None:
+                yield module
+
     @cached_property
     def _holders(self) -> dict[str, list[Path]]:
         """Folders of the project by the packages they hold: where a workspace's members keep theirs."""

@@ -15,7 +15,7 @@ import libcst as cst
 from lint_sessions.project.annotations import definition
 from lint_sessions.project.calls import run_by
 from lint_sessions.project.modules import Module
-from lint_sessions.project.names import dotted, parameters, walk, walk_scope
+from lint_sessions.project.names import Kind, dotted, parameters, walk, walk_scope
 from lint_sessions.project.scopes import Scope, leaves
 from lint_sessions.project.sessions import Types
 from lint_sessions.project.types import (
@@ -45,6 +45,11 @@ _ANNOTATED = re.compile(
 )
 """What stands before `Depends()`, which depends on the class that the parameter is annotated with."""
 
+_PARAMETER = re.compile(
+    r"(\w+)\s*(?:(?::(?:[^=(),\[\]]|\[[^\[\]]*\])*)?=\s*|:\s*(?:\w+\.)*Annotated\[[^=()\]]*)(?:\w+\.)*\Z"
+)
+"""The parameter that a marker stands at."""
+
 
 @dataclass(frozen=True, eq=False)
 class Use:
@@ -60,6 +65,17 @@ class Use:
     def by(self) -> str:
         """The function, class or statement it stands in, for a reader."""
         return self.block.name or self.block.document.text[self.block.start : self.offset].partition("=")[0].strip()
+
+    @property
+    def is_fastapi(self) -> bool:
+        """Whether it is FastAPI that calls; a name that nothing binds is taken for its own."""
+        return self.marker.startswith("fastapi.") or self.marker in _OF_FASTAPI
+
+    @property
+    def parameter(self) -> str | None:
+        """The name that its result is passed by."""
+        found = _PARAMETER.search(self.block.document.text[self.block.start : self.offset])
+        return found[1] if found is not None and self.block.kind == "function" else None
 
 
 @dataclass(frozen=True)
@@ -126,8 +142,7 @@ class Wiring:
 
     def is_injected(self, function: Scope) -> bool:
         """Whether FastAPI calls a function, and gives it its parameters."""
-        own = (use.marker.startswith("fastapi.") or use.marker in _OF_FASTAPI for use in self.uses(function))
-        return any(own) or self.is_route(function)
+        return any(use.is_fastapi for use in self.uses(function)) or self.is_route(function)
 
     def is_overridden(self, provider: cst.BaseExpression, scope: Scope) -> bool:
         """Whether `dependency_overrides` may put something else in the place of a dependency."""
@@ -146,9 +161,8 @@ class Wiring:
         """The uses of each function, and what is overridden: None for something unknown."""
         uses: dict[int, list[Use]] = {}
         replaced: list[object] = []
-        for path in self.types.project.files:
-            module = self.types.project.at(path)
-            if module is None or not _RELEVANT.search(module.document.text):
+        for module in self.types.project.modules:
+            if not _RELEVANT.search(module.document.text):
                 continue
             pattern = _pattern(_ALIAS.findall(module.document.text))
             for block, scope in leaves(module.blocks, self.types.module_scope(module)):
@@ -203,13 +217,13 @@ class Wiring:
         return self._parsed[key]
 
     def _inner_scope(self, block: Block, scope: Scope, name: str) -> Scope | None:
-        """The scope inside a function's block that binds `name`; the outermost one."""
+        """The scope inside a function's block that binds `name`, if not to a parameter; the outermost one."""
         try:
             pending = [scope.child_of_block(block)]
         except SyntaxProblem:
             return None
         for inner in pending:
-            if inner.bound(name):
+            if any(binding.kind is not Kind.PARAMETER for binding, _ in inner.bound(name)):
                 return inner
             if inner.node is not None:
                 pending += [inner.child(n, block) for n in walk_scope(inner.node) if isinstance(n, cst.FunctionDef)]
@@ -230,9 +244,8 @@ class Wiring:
         return [p for p, kind in sorts if isinstance(kind, SessionType) and kind.flavor.is_async is is_async]
 
     def _providers(self, word: str) -> Iterator[FunctionType]:
-        for path in self.types.project.files:
-            module = self.types.project.at(path)
-            if module is None or word not in module.document.text:
+        for module in self.types.project.modules:
+            if word not in module.document.text:
                 continue
             top = self.types.module_scope(module)
             for block in module.blocks:
