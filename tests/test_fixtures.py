@@ -16,7 +16,7 @@ from lint_sessions.config import Config
 from lint_sessions.source.document import Document
 
 MARK = re.compile(r"# (LS\d{3})$")
-CONFIG = Config(FIXTURES)
+CONFIG = Config(FIXTURES, extend_select=("ALL",))
 APPS = [(stem, variant) for stem in harness.stems() for variant in harness.variants(stem)]
 LOOKALIKES = sorted(FIXTURES.glob("*/lookalike_*.py"))
 
