@@ -13,11 +13,10 @@ from harness import FIXTURES
 
 from lint_sessions import engine
 from lint_sessions.config import Config
-from lint_sessions.registry import rules
 from lint_sessions.source.document import Document
 
 MARK = re.compile(r"# (LS\d{3})$")
-CONFIG = Config(FIXTURES, extend_select=tuple(rule.code for rule in rules() if not rule.default))
+CONFIG = Config(FIXTURES, extend_select=("ALL",))
 APPS = [(stem, variant) for stem in harness.stems() for variant in harness.variants(stem)]
 LOOKALIKES = sorted(FIXTURES.glob("*/lookalike_*.py"))
 

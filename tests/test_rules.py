@@ -1,7 +1,7 @@
 """Runs the cases of `tests/rules/*.md`.
 
 A `##` title begins a case. Its first `python` block is the source; comments `# error: [LS101]` at the ends of rows are
-all the findings of all rules. Blocks that begin with `# file: app/db.py` are the modules of one project. A block
+all the findings of all rules that are on by default, and of the page's own. Blocks that begin with `# file: app/db.py` are the modules of one project. A block
 `python fixed` is what the safe fixes make of the source, `python unsafe-fixed` what all fixes make of it; each may name
 its file in the same way.
 """
@@ -17,7 +17,6 @@ import pytest
 
 from lint_sessions import engine
 from lint_sessions.config import Config
-from lint_sessions.registry import rules
 from lint_sessions.source.document import Document
 
 TITLE = re.compile(r"^## (.+)$", re.MULTILINE)
@@ -27,6 +26,7 @@ ONLY = "example.py"
 
 
 class Case(NamedTuple):
+    rule: str
     sources: dict[str, str]
     errors: list[tuple[str, int, str]]
     fixed: dict[str, str]
@@ -35,7 +35,7 @@ class Case(NamedTuple):
 
 def cases() -> list[object]:
     return [
-        pytest.param(case(text), id=f"{page.stem}: {title}")
+        pytest.param(case(page.stem, text), id=f"{page.stem}: {title}")
         for page in sorted(Path(__file__).parent.glob("rules/*.md"))
         for title, text in pairs(TITLE.split(page.read_text(encoding="utf-8"))[1:])
     ]
@@ -45,10 +45,11 @@ def pairs(parts: list[str]) -> list[tuple[str, str]]:
     return list(zip(parts[::2], parts[1::2], strict=True))
 
 
-def case(text: str) -> Case:
+def case(stem: str, text: str) -> Case:
     blocks = [(tag.strip(), file or ONLY, code) for tag, file, code in BLOCK.findall(text)]
     marked = {file: code for tag, file, code in blocks if not tag}
     return Case(
+        rule=stem.replace("_", "-"),
         sources={file: ERROR.sub("", code) for file, code in marked.items()},
         errors=sorted(error for file, code in marked.items() for error in errors(file, code)),
         fixed={file: code for tag, file, code in blocks if tag},
@@ -71,18 +72,17 @@ def test_case(case: Case, tmp_path: Path) -> None:
     for file, code in case.sources.items():
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).write_text(code, encoding="utf-8", newline="")
-    assert found(tmp_path) == case.errors
+    assert found(tmp_path, config(case, tmp_path)) == case.errors
     for file in case.sources:
         check_fixes(case, tmp_path, file)
 
 
-def config(root: Path) -> Config:
-    """With the opt-in rules."""
-    return Config(root, extend_select=tuple(rule.code for rule in rules() if not rule.default))
+def config(case: Case, root: Path) -> Config:
+    return Config(root, extend_select=(case.rule,))
 
 
-def found(root: Path) -> list[tuple[str, int, str]]:
-    report = engine.check([root], config(root))
+def found(root: Path, config: Config) -> list[tuple[str, int, str]]:
+    report = engine.check([root], config)
     assert report.problems == ()
     return sorted((str(f.path.relative_to(root).as_posix()), f.start.row, f.code) for f in report.findings)
 
@@ -90,13 +90,13 @@ def found(root: Path) -> list[tuple[str, int, str]]:
 def check_fixes(case: Case, root: Path, file: str) -> None:
     """The fixed text is the expected one, parses, has nothing left to fix, and is not fixed a second time."""
     document = Document.read(root / file)
-    fixed = engine.fix_document(document, config(root), unsafe=case.unsafe)
+    fixed = engine.fix_document(document, config(case, root), unsafe=case.unsafe)
     if file in case.fixed:
         assert fixed.text == case.fixed[file]
     if fixed.text == document.text:
         return
     cst.parse_module(fixed.text)
     after = Document.from_bytes(root / file, document.encode(fixed.text))
-    assert engine.fix_document(after, config(root), unsafe=case.unsafe).text == fixed.text
-    left = [finding.start.row for finding in engine.check_document(after, config(root))]
+    assert engine.fix_document(after, config(case, root), unsafe=case.unsafe).text == fixed.text
+    left = [finding.start.row for finding in engine.check_document(after, config(case, root))]
     assert len(left) < len([error for error in case.errors if error[0] == file])
