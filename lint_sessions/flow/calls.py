@@ -122,6 +122,8 @@ def operation(run: Evaluator, node: cst.Call, site: Site, name: str, args: Argum
     if name == "refresh" and args and isinstance(args[0][0].value, cst.Name):
         state = state.bind(args[0][0].value.value, Derived(site, Form.INSTANCE, persistent=True))
         state = state.update(site, loaded=True)
+    if name in ("expunge", "expunge_all"):
+        state = state.update(site, pending=False, unsaved=None)
     if name in NEUTRAL:
         return [(state, None)]
     if name in ("__enter__", "__aenter__"):

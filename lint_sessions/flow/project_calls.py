@@ -192,7 +192,9 @@ def _change(state: State, site: Site, left: Session, node: cst.CSTNode) -> State
         return state
     state = state.update(site, unsaved=_write(left.unsaved, before.unsaved, node))
     if left.phase is Phase.CLOSED:
-        writes = (_write(lost, before.unsaved, node) for lost in (left.lost if not is_failing(state) else ()))
+        writes = (
+            _write(lost, before.unsaved, node) for lost in (() if before.stored or is_failing(state) else left.lost)
+        )
         lost = tuple(dict.fromkeys((*before.lost, *(write for write in writes if write is not None))))
         state = closed(state.update(site, unsaved=None), site, node) if before.phase is not Phase.CLOSED else state
         state = state.update(site, pending=left.pending, lost=lost, unsaved=_write(left.unsaved, before.unsaved, node))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import sqlite3
 import sys
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
@@ -253,13 +254,14 @@ def use(run: Run, value: object) -> Exception | None:
     if session is None or not session.is_active or run.choices.pick(2, "the user of the generator does nothing"):
         return None
     STAGE.run = None
-    STAGE.is_broken = bool(run.choices.fail(1, "a flush of the user of the generator fails"))
+    kinds = (None, sqlite3.IntegrityError, sqlite3.OperationalError)
+    STAGE.broken = kinds[run.choices.fail(2, "a flush of the user of the generator fails")]
     try:
-        session.add(Item()) if STAGE.is_broken else session.execute(select(Item))
+        session.add(Item()) if STAGE.broken is not None else session.execute(select(Item))
         session.flush()
     except SQLAlchemyError as error:
         return error
     finally:
-        STAGE.is_broken = False
+        STAGE.broken = None
         STAGE.run = run
     return None

@@ -97,8 +97,8 @@ class _Stage:
     """Where the current run stands; None while the harness itself uses sessions."""
 
     run: Run | None = None
-    is_broken = False
-    """No INSERT goes well."""
+    broken: type[sqlite3.Error] | None = None
+    """What every INSERT raises."""
 
 
 STAGE = _Stage()
@@ -289,6 +289,7 @@ class Watched(Session):
         excused = self.excused or self.kept or sys.exc_info()[1] is not None
         if run is not None and self.unsaved is not None and self.row is not None and not excused:
             run.harm("LS402", self.unsaved)
+        self.excused = False
         self.unsaved = None
         self.over, self.shut, self.reopened = True, True, None
         self.forget()
@@ -345,8 +346,8 @@ def _engine() -> Any:
 
 
 def _do_execute(cursor: Any, statement: str, parameters: Any, context: Any) -> None:
-    if STAGE.is_broken and statement.startswith("INSERT"):
-        raise sqlite3.IntegrityError("broken")
+    if STAGE.broken is not None and statement.startswith("INSERT"):
+        raise STAGE.broken("broken")
     if not statement.startswith("ROLLBACK"):
         may_fail(statement.split(None, 1)[0].lower())
 
