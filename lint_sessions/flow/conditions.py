@@ -20,6 +20,8 @@ from lint_sessions.flow.values import (
     Truth,
     Value,
 )
+from lint_sessions.project.known import SESSION_CLASSES
+from lint_sessions.project.types import External
 
 if TYPE_CHECKING:
     from lint_sessions.flow.evaluate import Evaluator
@@ -54,6 +56,8 @@ def decide(run: Evaluator, node: cst.BaseExpression, state: State) -> tuple[list
             if truth is None:
                 return refine(node, after)
             return ([after], []) if truth else ([], [after])
+    if (kind := is_of_kind(run, node, state)) is not None:
+        return ([state], []) if kind else ([], [state])
     true_states: list[State] = []
     false_states: list[State] = []
     ends = run.parts(node, state) if isinstance(node, cst.Comparison) else run.eval(node, state)
@@ -64,6 +68,19 @@ def decide(run: Evaluator, node: cst.BaseExpression, state: State) -> tuple[list
         if truth is not True:
             false_states.append(after)
     return true_states, false_states
+
+
+def is_of_kind(run: Evaluator, node: cst.BaseExpression, state: State) -> bool | None:
+    """The answer of `isinstance(session, AsyncSession)` for a session that is known; None where it is not."""
+    match node:
+        case cst.Call(
+            func=cst.Name(value="isinstance"), args=[cst.Arg(value=cst.Name(value=name)), cst.Arg(value=cls)]
+        ):
+            value, kind = state.value(name), run.infer(cls)
+            if isinstance(value, Held) and isinstance(kind, External) and (run.in_summary or value.site.acquired):
+                asked_for = SESSION_CLASSES.get(kind.name)
+                return asked_for.is_async == value.site.flavor.is_async if asked_for is not None else None
+    return None
 
 
 def is_none(run: Evaluator, node: cst.BaseExpression, state: State) -> tuple[list[State], list[State]]:
