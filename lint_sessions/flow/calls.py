@@ -195,7 +195,8 @@ def perform(run: Evaluator, node: cst.CSTNode, site: Site, name: str, state: Sta
         return [(closed(state, site, node), None)]
     if name == "rollback":
         return [(rolled_back(state, site), None)]
-    if name in FLUSHING and not session.pending and _has_nothing_to_store(state, site, name):
+    sound = session.failed is None
+    if name in FLUSHING and sound and not session.pending and _has_nothing_to_store(state, site, name):
         return [(state, None)]
     if name == "commit" and (raised := state.suspended()) is not None:
         run.late.append(LateCommit(site, node, raised, state))
