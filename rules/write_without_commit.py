@@ -89,9 +89,7 @@ class WriteWithoutCommit(Rule):
         own = block.document.text[block.start : block.end] if block is not None else ""
         if site.flavor.on_connection or _ON_PURPOSE.search(own):
             return True
-        project = self.context.types.project
-        modules = (project.at(path) for path in project.files)
-        return any(module is not None and _AUTOCOMMIT.search(module.document.text) for module in modules)
+        return any(_AUTOCOMMIT.search(module.document.text) for module in self.context.types.project.modules)
 
     def _report(self, lost: Lost) -> None:
         steps = lost.trail.steps(lost.site) if lost.trail is not None else []
@@ -136,10 +134,10 @@ def _commit_last(context: Context, lost: Lost) -> Fix | None:
         lines, last = Lines(context.block), block.body.body[-1]
         call = f"await {name}.commit()" if lost.site.flavor.is_async else f"{name}.commit()"
         rows = lines.rows([last])
-        leaves = isinstance(last, cst.SimpleStatementLine) and isinstance(last.body[-1], cst.Return)
-        holds = any(part is lost.write for part in walk(last))
-        if leaves and (holds or len(last.body) > 1 if isinstance(last, cst.SimpleStatementLine) else True):
-            return None
-        row = rows.start if leaves else rows.stop
+        row = rows.stop
+        if isinstance(last, cst.SimpleStatementLine) and isinstance(last.body[-1], cst.Return):
+            if len(last.body) > 1 or any(part is lost.write for part in walk(last)):
+                return None
+            row = rows.start
         return Fix("Commit", Safety.UNSAFE, (lines.insert(row, [lines.indent(rows.start) + call]),))
     return None

@@ -35,10 +35,7 @@ def calling(types: Types, function: Scope) -> Iterator[Scope]:
 def modules(types: Types, first: Module) -> Iterator[Module]:
     """All modules of the project, `first` before the others."""
     yield first
-    for path in types.project.files:
-        module = types.project.at(path)
-        if module is not None and module is not first:
-            yield module
+    yield from (module for module in types.project.modules if module is not first)
 
 
 def functions(blocks: Iterable[Block], scope: Scope) -> Iterator[tuple[Block, Scope]]:

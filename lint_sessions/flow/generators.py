@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from lint_sessions.flow.project_calls import refused, settled, throw
+from lint_sessions.flow.project_calls import ends_well, refused, settled, throw
 from lint_sessions.flow.state import State
 from lint_sessions.flow.summary import Summary, entry
 from lint_sessions.flow.values import (
@@ -45,9 +45,7 @@ def enter_generated(run: Evaluator, node: cst.CSTNode, manager: Generated, state
         for name, site in manager.sites:
             value = moved(moved(value, Site(f"param:{name}"), site), Site(name), site)
         ends.append((after, value, Entered(manager, number, tuple(sites))))
-    for failure in known.failures:
-        if failure.raised is not None:
-            throw(run, node, failure.raised, settled(node, failure, state, sessions, receiver=manager.receiver))
+    ends_well(run, node, [(f, settled(node, f, state, sessions, receiver=manager.receiver)) for f in known.failures])
     return ends
 
 
@@ -56,14 +54,9 @@ def leave_generated(run: Evaluator, node: cst.CSTNode, manager: Entered, state: 
     summary = _resumed(run, node, manager, state)
     if summary is None:
         return [state]
-    ends: list[State] = []
-    for ending in summary.endings:
-        after = settled(node, ending, state, dict(manager.sites), receiver=manager.made_by.receiver)
-        if ending.raised is None:
-            ends.append(after)
-        else:
-            throw(run, node, ending.raised, after)
-    return ends
+    sessions, receiver = dict(manager.sites), manager.made_by.receiver
+    after = [(ending, settled(node, ending, state, sessions, receiver=receiver)) for ending in summary.endings]
+    return [left for _, left in ends_well(run, node, after)]
 
 
 def fail_generated(

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from lint_sessions.flow.project_calls import Caller, entered, left, refused, settled, throw
+from lint_sessions.flow.project_calls import Caller, ends_well, entered, left, refused, settled
 from lint_sessions.flow.state import State, closed
 from lint_sessions.flow.summary import Ending
 from lint_sessions.flow.values import (
     Holder,
     Object,
-    Raised,
     Site,
     Truth,
     Value,
@@ -38,16 +37,14 @@ def manager_of(expression: cst.BaseExpression, kind: Type | None, value: Value) 
 
 def enter_object(run: Evaluator, node: cst.CSTNode, manager: Object, state: State) -> list[State]:
     """`__enter__` runs."""
-    return [
-        after
-        for after, _ in _call(run, node, manager, ("__enter__", "__aenter__"), state, Truth.NONE) or [(state, None)]
-    ]
+    ends = _call(run, node, manager, ("__enter__", "__aenter__"), state, Truth.NONE)
+    return [after for _, after in ends] if ends else [state]
 
 
 def leave_object(run: Evaluator, node: cst.CSTNode, manager: Object, state: State) -> list[State]:
     """`__exit__` runs after a block that ends well."""
     ends = _call(run, node, manager, _EXITS, state, Truth.NONE)
-    return [_closed(run, node, manager, state)] if ends is None else [after for after, _ in ends]
+    return [_closed(run, node, manager, state)] if ends is None else [after for _, after in ends]
 
 
 def fail_object(run: Evaluator, node: cst.CSTNode, manager: Object, state: State) -> tuple[list[State], list[State]]:
@@ -56,14 +53,8 @@ def fail_object(run: Evaluator, node: cst.CSTNode, manager: Object, state: State
     ends = _call(run, node, manager, _EXITS, state.settle(), Truth.TRUE)
     if ends is None or raised is None:
         return [], [_closed(run, node, manager, state)]
-    suppressed = [after for after, ending in ends if ending is not None and ending.value is Truth.TRUE]
-    return suppressed, [
-        _again(after, raised) for after, ending in ends if ending is None or ending.value is not Truth.TRUE
-    ]
-
-
-def _again(state: State, raised: Raised) -> State:
-    return state.raise_(raised)
+    suppressed = [after for ending, after in ends if ending.value is Truth.TRUE]
+    return suppressed, [after.raise_(raised) for ending, after in ends if ending.value is not Truth.TRUE]
 
 
 def _closed(run: Evaluator, node: cst.CSTNode, manager: Object, state: State) -> State:
@@ -76,7 +67,7 @@ def _closed(run: Evaluator, node: cst.CSTNode, manager: Object, state: State) ->
 
 def _call(
     run: Evaluator, node: cst.CSTNode, manager: Object, names: tuple[str, str], state: State, error: Truth
-) -> list[tuple[State, Ending | None]] | None:
+) -> list[tuple[Ending, State]] | None:
     """A method is called with `error` for each of its arguments: the states it ends in; None where nothing is known."""
     cls = manager.kind.cls
     methods = [run.types.method(cls, name) for name in names] if isinstance(cls, ClassType) else []
@@ -93,11 +84,6 @@ def _call(
         return None
     summary = run.summaries.of(kind, context)
     refused(run, node, summary, state, sessions)
-    ends: list[tuple[State, Ending | None]] = []
-    for ending in summary.endings:
-        after = left(kind, caller, settled(node, ending, state, sessions, manager.holder, manager.receiver))
-        if ending.raised is not None:
-            throw(run, node, ending.raised, after)
-        else:
-            ends.append((after, ending))
-    return ends
+    holder, receiver = manager.holder, manager.receiver
+    after = [(e, left(kind, caller, settled(node, e, state, sessions, holder, receiver))) for e in summary.endings]
+    return ends_well(run, node, after)

@@ -79,14 +79,18 @@ def function(
     summary = run.summaries.of(kind, context)
     state = escape(state, others)
     refused(run, node, summary, state, sessions)
-    ends: list[Outcome] = []
-    for ending in summary.endings:
-        after = left(kind, caller, settled(node, ending, state, sessions, holder, caller.receiver))
+    after = [
+        (e, left(kind, caller, settled(node, e, state, sessions, holder, caller.receiver))) for e in summary.endings
+    ]
+    return [returned(run, node, kind, ending, sessions, s) for ending, s in ends_well(run, node, after)]
+
+
+def ends_well(run: Evaluator, node: cst.CSTNode, after: list[tuple[Ending, State]]) -> list[tuple[Ending, State]]:
+    """The endings of a call that return, each with its state; what comes out of the others is thrown."""
+    for ending, state in after:
         if ending.raised is not None:
-            throw(run, node, ending.raised, after)
-        else:
-            ends.append(returned(run, node, kind, ending, sessions, after))
-    return ends
+            throw(run, node, ending.raised, state)
+    return [(ending, state) for ending, state in after if ending.raised is None]
 
 
 @dataclass(frozen=True)
@@ -282,17 +286,12 @@ def construct(run: Evaluator, node: cst.Call, cls: ClassType, args: Arguments, s
     summary = run.summaries.of(made, tuple(entries(run, made, state, held, given)))
     refused(run, node, summary, state, held)
     kept = Holder(sites, InstanceType(cls), tuple(_kept_as(method.scope, held))) if sites else None
-    ends: list[Outcome] = []
-    for ending in summary.endings:
-        on_self = replace(
-            ending, sessions=tuple((n, replace(s, stored=False)) for n, s in ending.sessions if n in held)
-        )
-        after = settled(node, on_self, state, held)
-        if ending.raised is not None:
-            throw(run, node, ending.raised, after)
-        else:
-            ends.append((after, kept))
-    return list(dict.fromkeys(ends))
+    on_self = (
+        replace(ending, sessions=tuple((n, replace(s, stored=False)) for n, s in ending.sessions if n in held))
+        for ending in summary.endings
+    )
+    after = [(ending, settled(node, ending, state, held)) for ending in on_self]
+    return list(dict.fromkeys((s, kept) for _, s in ends_well(run, node, after)))
 
 
 def _kept_as(method: Scope, held: dict[str, Site]) -> Iterator[tuple[str, Site]]:

@@ -66,10 +66,6 @@ class Summary:
     refused: tuple[str, ...] = ()
     """The sessions, by name, that were poisoned at the call and are used in it."""
 
-    @property
-    def may_give_session(self) -> bool:
-        return any(ending.made for ending in self.endings)
-
 
 @dataclass(frozen=True)
 class Entrances:
