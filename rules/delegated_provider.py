@@ -8,11 +8,11 @@ import libcst as cst
 
 from lint_sessions.context import Context
 from lint_sessions.edits import CLOSES, importing
-from lint_sessions.flow.providers import Provider, provider
+from lint_sessions.flow.providers import Delegation, Provider, delegations, provider
 from lint_sessions.flow.values import Cause, Raised
 from lint_sessions.project.names import path_to, walk_scope
 from lint_sessions.project.scopes import Scope, last_name
-from lint_sessions.project.types import GeneratorType, SessionType
+from lint_sessions.project.types import GeneratorType
 from lint_sessions.rule import Edit, Fix, Rule, Safety, TraceStep
 
 UNDOING = frozenset(["rollback", *CLOSES])
@@ -70,31 +70,22 @@ class DelegatedProvider(Rule):
 
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
         scope = self.context.scope_of(node)
-        if not scope.is_generator or self.context.types.is_fixture(scope):
-            return
-        for loop in walk_scope(node):
-            # A name that the loop goes over may be closed by whoever holds it.
-            if not isinstance(loop, cst.For) or not isinstance(loop.iter, cst.Call):
-                continue
-            inner = self.context.types.infer(loop.iter, scope)
-            place = _passed_on(loop)
-            if place is None or not isinstance(inner, GeneratorType) or not isinstance(inner.yields, SessionType):
-                continue
-            if loop.asynchronous is not None:
-                self._report(loop, loop.iter, place, f"`{self.context.short(place.value or place)}` stays open", scope)
-            elif not _is_guarded(node, place) and self._has_handler(inner):
-                self._report(loop, loop.iter, place, "its `except` never runs", scope)
+        for found in delegations(self.context.types, scope):
+            if found.is_async:
+                self._report(found, f"`{self.context.short(found.place.value or found.place)}` stays open", scope)
+            elif not _is_guarded(node, found.place) and self._has_handler(found.inner):
+                self._report(found, "its `except` never runs", scope)
 
-    def _report(self, loop: cst.For, call: cst.Call, place: cst.Yield, then: str, scope: Scope) -> None:
+    def _report(self, found: Delegation, then: str, scope: Scope) -> None:
         self.report(
-            place,
+            found.place,
             trace=[
-                TraceStep(call, "the provider is started here, and only the loop resumes it"),
-                TraceStep(place, "an exception of the request arrives here and ends the loop"),
+                TraceStep(found.call, "the provider is started here, and only the loop resumes it"),
+                TraceStep(found.place, "an exception of the request arrives here and ends the loop"),
             ],
-            provider=self.context.short(call),
+            provider=self.context.short(found.call),
             then=then,
-            fix=partial(_enter, self.context, loop, call, scope),
+            fix=partial(_enter, self.context, found, scope),
         )
 
     def _has_handler(self, inner: GeneratorType) -> bool:
@@ -105,17 +96,6 @@ class DelegatedProvider(Rule):
             for place in lent.yields
             for node in _caught(lent, place, Cause.ERROR) - _caught(lent, place, Cause.EXIT)
         )
-
-
-def _passed_on(loop: cst.For) -> cst.Yield | None:
-    """The yield in a loop's body that gives away what the loop goes over."""
-    if not isinstance(loop.target, cst.Name):
-        return None
-    for part in walk_scope(loop.body):
-        match part:
-            case cst.Yield(value=cst.Name(value=name)) if name == loop.target.value:
-                return part
-    return None
 
 
 def _is_guarded(function: cst.FunctionDef, place: cst.Yield) -> bool:
@@ -143,11 +123,11 @@ def _only_undoes(handler: cst.ExceptHandler) -> bool:
     return True
 
 
-def _enter(context: Context, loop: cst.For, call: cst.Call, scope: Scope) -> Fix | None:
+def _enter(context: Context, found: Delegation, scope: Scope) -> Fix | None:
     """Make the loop a `with` over a context manager made from the provider."""
+    loop, call, is_async = found.loop, found.call, found.is_async
     if loop.orelse is not None or any(isinstance(p, (cst.Break, cst.Continue)) for p in walk_scope(loop.body)):
         return None
-    is_async = loop.asynchronous is not None
     name = "asynccontextmanager" if is_async else "contextmanager"
     made, imports = name, importing(context.document, "contextlib", name)
     if scope.lookup("contextlib") is not None and scope.lookup(name) is None:

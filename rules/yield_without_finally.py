@@ -9,8 +9,10 @@ import libcst as cst
 from lint_sessions.context import Context
 from lint_sessions.edits import Acquisition, without
 from lint_sessions.flow.lifecycle import Exit, Leak
+from lint_sessions.flow.providers import delegations
 from lint_sessions.flow.values import Site
 from lint_sessions.project.names import walk
+from lint_sessions.project.scopes import Scope
 from lint_sessions.rule import Edit, Fix, Rule, Safety, TraceStep
 
 
@@ -20,7 +22,8 @@ class YieldWithoutFinally(Rule):
     ## What it does
     Finds generator functions that yield a session which they opened themselves, and that some way out of the `yield`
     leaves open: nothing closes it in a `finally` or a `with`, or the close stands in an `except` or after the `yield`,
-    where not every path comes by.
+    where not every path comes by. Also those that hand on another provider's session by `async for`: an exception
+    ends the loop, and leaves the other generator suspended with its session open. LS106 has the fix for these.
 
     ## Why is this bad?
     FastAPI, and `contextlib.contextmanager`, throw the error of the request or of the `with` block into the generator
@@ -81,6 +84,22 @@ class YieldWithoutFinally(Rule):
                 provider=node.name.value,
                 fix=partial(_close_in_finally, self.context, site, place),
             )
+        self._report_delegated(scope)
+
+    def _report_delegated(self, scope: Scope) -> None:
+        """An `async for` over another provider: what ends the loop does not end that provider (LS106 has the fix)."""
+        for found in delegations(self.context.types, scope):
+            if found.is_async and found.place.value is not None:
+                self.report(
+                    found.place,
+                    trace=[
+                        TraceStep(found.call, "this generator opens the session, and only the loop resumes it"),
+                        TraceStep(found.place, "an exception of the request arrives here and ends the loop"),
+                    ],
+                    session=f"`{self.context.short(found.place.value)}`",
+                    when="when the request fails",
+                    provider=f"async for ... in {self.context.short(found.call)}",
+                )
 
 
 def _yield_of(leak: Leak | None) -> cst.Yield | None:

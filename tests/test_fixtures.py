@@ -15,7 +15,7 @@ from lint_sessions import engine
 from lint_sessions.config import Config
 from lint_sessions.source.document import Document
 
-MARK = re.compile(r"# (LS\d{3})$")
+MARK = re.compile(r"# (LS\d{3}(?:, LS\d{3})*)$")
 CONFIG = Config(FIXTURES, extend_select=("ALL",))
 APPS = [(stem, variant) for stem in harness.stems() for variant in harness.variants(stem)]
 LOOKALIKES = sorted(FIXTURES.glob("*/lookalike_*.py"))
@@ -30,7 +30,8 @@ def recorded(stem: str, state: str, variant: str) -> dict[str, int]:
 
 def marks(path: Path) -> list[tuple[Path, int, str]]:
     rows = path.read_text(encoding="utf-8").splitlines()
-    return [(path, row, mark[1]) for row, text in enumerate(rows, 1) if (mark := MARK.search(text))]
+    found = ((row, MARK.search(text)) for row, text in enumerate(rows, 1))
+    return [(path, row, code) for row, mark in found if mark for code in mark[1].split(", ")]
 
 
 def findings(*paths: Path) -> list[tuple[Path, int, str]]:

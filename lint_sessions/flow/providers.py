@@ -15,8 +15,10 @@ from lint_sessions.flow.runs import follow, resume
 from lint_sessions.flow.state import State
 from lint_sessions.flow.summaries import SummaryTable
 from lint_sessions.flow.values import Cause, Raised, sites_in
+from lint_sessions.project.names import walk_scope
 from lint_sessions.project.scopes import Scope
-from lint_sessions.project.types import FunctionType, SessionType
+from lint_sessions.project.sessions import Types
+from lint_sessions.project.types import FunctionType, GeneratorType, SessionType
 
 ANY_ERROR = (Raised(Cause.ERROR), Raised(Cause.DATABASE))
 """What may be thrown in: an error of the user, or one of the database."""
@@ -81,6 +83,47 @@ def _provider(summaries: SummaryTable, scope: Scope) -> Provider | None:
         return None
     is_manager = types.is_context_manager(FunctionType(scope))
     return Provider(summaries, scope, {place: tuple(pauses) for place, pauses in yields.items()}, is_manager)
+
+
+@dataclass(frozen=True, eq=False)
+class Delegation:
+    """A loop that hands on the session which another provider lends."""
+
+    loop: cst.For
+    call: cst.Call
+    """Where the other provider is started."""
+    place: cst.Yield
+    """Where its session is handed on."""
+    inner: GeneratorType
+
+    @property
+    def is_async(self) -> bool:
+        """Nothing closes the inner generator when the loop is left: only the event loop does, some time later."""
+        return self.loop.asynchronous is not None
+
+
+def delegations(types: Types, scope: Scope) -> Iterator[Delegation]:
+    """The loops over other providers in a generator function that hand on what these lend."""
+    if scope.function is None or not scope.is_generator or types.is_fixture(scope):
+        return
+    for loop in walk_scope(scope.function):
+        # A name that the loop goes over may be closed by whoever holds it.
+        if not isinstance(loop, cst.For) or not isinstance(loop.iter, cst.Call):
+            continue
+        inner, place = types.infer(loop.iter, scope), _passed_on(loop)
+        if place is not None and isinstance(inner, GeneratorType) and isinstance(inner.yields, SessionType):
+            yield Delegation(loop, loop.iter, place, inner)
+
+
+def _passed_on(loop: cst.For) -> cst.Yield | None:
+    """The yield in a loop's body that gives away what the loop goes over."""
+    if not isinstance(loop.target, cst.Name):
+        return None
+    for part in walk_scope(loop.body):
+        match part:
+            case cst.Yield(value=cst.Name(value=name)) if name == loop.target.value:
+                return part
+    return None
 
 
 def _lending(summaries: SummaryTable, scope: Scope, pause: Pause) -> Iterator[cst.Yield]:

@@ -7,14 +7,15 @@ import contextlib
 import functools
 import sqlite3
 import sys
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
+from types import FrameType
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from .world import STAGE, Item, Mishap, Run, places, program_row, session_of, sessions_in
+from .world import PROGRAM, STAGE, Item, Mishap, Run, Watched, places, program_row, session_of, sessions_in
 
 MAX_TURNS = 2
 """Turns of one loop in one run."""
@@ -110,10 +111,26 @@ def caught(run: Run | None, row: int) -> None:
     """A handler takes the exception in flight: what has failed is swallowed there."""
     if run is not None and isinstance(sys.exc_info()[1], NameError):
         run.spoil("a name that holds nothing")
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename != PROGRAM:
+        frame = frame.f_back
     for session in run.sessions if run is not None else ():
-        session.unsaved = None
+        if frame is None or session.owner == frame.f_code.co_name or _holds(frame.f_locals.values(), session):
+            session.unsaved = None
         if not session.is_active and session.swallowed is None:
             session.swallowed = row
+
+
+def _holds(values: Iterable[object], session: Watched, depth: int = 3) -> bool:
+    """Whether a function can reach a session by its names, and so may have given up on what was written to it."""
+    for value in values:
+        if isinstance(value, Run):
+            continue
+        found = session_of(value)
+        inside = value if isinstance(value, (tuple, list)) else getattr(value, "__dict__", {}).values()
+        if found is session or (found is None and depth and _holds(inside, session, depth - 1)):
+            return True
+    return False
 
 
 def unknown(run: Run) -> dict[str, Any]:
