@@ -12,6 +12,7 @@ from lint_sessions.flow.evaluate import Summaries
 from lint_sessions.flow.exploration import Exploration
 from lint_sessions.flow.graph import BasicBlock
 from lint_sessions.flow.lifecycle import Lifecycle, Pause
+from lint_sessions.flow.operations import CLOSING
 from lint_sessions.flow.state import (
     State,
 )
@@ -25,7 +26,7 @@ from lint_sessions.flow.values import (
 )
 from lint_sessions.project.annotations import may_be_none
 from lint_sessions.project.names import parameters, walk_scope
-from lint_sessions.project.scopes import Scope
+from lint_sessions.project.scopes import Scope, last_name
 from lint_sessions.project.sessions import Types
 from lint_sessions.project.types import FunctionType, SessionType
 
@@ -100,16 +101,24 @@ def _runner(types: Types, summaries: Summaries, scope: Scope, *, in_summary: boo
     run = Run(types, summaries, scope, types.is_fixture(scope), releases_scoped=bool(closings))
     called = {id(n.func) for n in walk_scope(node) if isinstance(n, cst.Call)}
     run.closed_names = frozenset(n.value.value for n in closings if isinstance(n.value, cst.Name) and id(n) in called)
-    run.takes_cancellation = any(_takes_cancellation(n) for n in walk_scope(node) if isinstance(n, cst.ExceptHandler))
+    run.takes_cancellation = any(_takes_cancellation(n) for n in walk_scope(node))
     run.in_summary = in_summary
     run.in_manager = scope.is_generator and types.is_context_manager(FunctionType(scope))
     return run
 
 
-def _takes_cancellation(handler: cst.ExceptHandler) -> bool:
-    if handler.type is None:
+def _takes_cancellation(node: cst.CSTNode) -> bool:
+    """Whether a handler takes cancellations, or a `finally` does more in them than end the session."""
+    if isinstance(node, cst.Finally):
+        calls = [part.expression for part in walk_scope(node) if isinstance(part, cst.Await)]
+        return any(
+            not isinstance(call, cst.Call) or last_name(call.func) not in (*CLOSING, "rollback") for call in calls
+        )
+    if not isinstance(node, cst.ExceptHandler):
+        return False
+    if node.type is None:
         return True
-    names = [n.value for n in walk_scope(handler.type) if isinstance(n, cst.Name)]
+    names = [n.value for n in walk_scope(node.type) if isinstance(n, cst.Name)]
     return any(name in ("BaseException", "CancelledError") for name in names)
 
 

@@ -42,13 +42,13 @@ def handled(functions: Sequence[AnyFunction]) -> dict[int, list[str]]:
             names: list[str] = []
             if isinstance(node, ast.Try):
                 # What enters a handler or a finally may be raised again there, and meet the handlers inside.
-                later = [part for body in (node.handlers, node.finalbody) for stmt in body for part in ast.walk(stmt)]
-                names = [name for part in later if isinstance(part, ast.ExceptHandler) for name in _names(part.type)]
+                names = [name for body in (node.handlers, node.finalbody) for stmt in body for name in _caught(stmt)]
             elif isinstance(node, (ast.With, ast.AsyncWith)):
-                calls = [item.context_expr for item in node.items]
-                names = [
-                    name for call in calls if isinstance(call, ast.Call) for arg in call.args for name in _names(arg)
-                ]
+                used = {name for item in node.items for name in _names(item.context_expr)}
+                calls = [item.context_expr for item in node.items if isinstance(item.context_expr, ast.Call)]
+                names = [name for call in calls for arg in call.args for name in _names(arg)]
+                # A context manager of the program meets what its block raises in the handlers around its yield.
+                names += [name for manager in functions if manager.name in used for name in _caught(manager)]
             else:
                 continue
             rows[0].update(dict.fromkeys(names))
@@ -56,6 +56,11 @@ def handled(functions: Sequence[AnyFunction]) -> dict[int, list[str]]:
             for row in inside if function is functions[0] else ():
                 rows.setdefault(row, {}).update(dict.fromkeys(names))
     return {row: sorted(names) for row, names in rows.items()}
+
+
+def _caught(node: ast.AST) -> list[str]:
+    """The classes that the handlers inside a statement name."""
+    return [name for part in ast.walk(node) if isinstance(part, ast.ExceptHandler) for name in _names(part.type)]
 
 
 def _names(node: ast.expr | None) -> list[str]:
