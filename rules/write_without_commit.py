@@ -89,7 +89,7 @@ class WriteWithoutCommit(Rule):
         own = block.document.text[block.start : block.end] if block is not None else ""
         if site.flavor.on_connection or _ON_PURPOSE.search(own):
             return True
-        return any(_AUTOCOMMIT.search(module.document.text) for module in self.context.types.project.modules)
+        return self.context.types.project.mentions(_AUTOCOMMIT)
 
     def _report(self, lost: Lost) -> None:
         steps = lost.trail.steps(lost.site) if lost.trail is not None else []

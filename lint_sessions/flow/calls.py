@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import libcst as cst
 
+from lint_sessions.flow import instances
 from lint_sessions.flow.arguments import Arguments
 from lint_sessions.flow.evaluate import Evaluator, Outcome
 from lint_sessions.flow.managers import stacked
@@ -18,6 +21,7 @@ from lint_sessions.flow.operations import (
     KEEPERS,
     NEUTRAL,
     NULLABLE,
+    OTHER_COLUMNS,
     PLURAL,
     QUIET_CALLS,
     QUIET_RECEIVERS,
@@ -28,6 +32,7 @@ from lint_sessions.flow.state import (
     LateCommit,
     State,
     closed,
+    committed,
     escape,
     rolled_back,
     written,
@@ -73,10 +78,17 @@ class Run(Evaluator):
 
     def call(self, node: cst.Call, state: State) -> list[Outcome]:
         ends: list[Outcome] = []
-        for before, callee in self.eval(node.func, state):
+        for before, callee in self.callee(node.func, state):
             for ready, values in self.each([arg.value for arg in node.args], before):
                 ends += apply(self, node, callee, list(zip(node.args, values, strict=True)), ready)
         return ends
+
+    def callee(self, node: cst.BaseExpression, state: State) -> list[Outcome]:
+        """What is called; naming a method of an instance loads nothing."""
+        if not isinstance(node, cst.Attribute):
+            return self.eval(node, state)
+        bases = self.eval(node.value, state)
+        return [out for before, base in bases for out in self.attribute(node, base, before, called=True)]
 
     def settle(self, value: Value, state: State) -> list[Outcome]:
         if isinstance(value, Pending):
@@ -100,7 +112,8 @@ def apply(run: Evaluator, node: cst.Call, callee: Value, args: Arguments, state:
             return [(state, callee)]
         case Holder(sites=sites, kind=None):
             return closure(run, node, sites, args, state)
-    return typed(run, node, run.infer(node.func), args, state)
+    kind = run.infer(node.func)
+    return typed(run, node, kind, args, instances.passed(run, node, kind, args, state))
 
 
 # --- methods of sessions and of what comes from them --------------------------------------------------------------
@@ -112,24 +125,24 @@ def operation(run: Evaluator, node: cst.Call, site: Site, name: str, args: Argum
     if name in ("begin", "begin_nested"):
         return begin(run, node, site, state, savepoint=name == "begin_nested")
     if name == "query":
-        return [(state, Derived(site, Form.QUERY))]
+        return [(state, Derived(site, Form.QUERY, instances.queried(run, node)))]
     if name in ("add", "add_all"):
         state = written(state.update(site, pending=True), site, node)
-        for arg in node.args:
-            if isinstance(arg.value, cst.Name) and not state.knows(arg.value.value):
-                state = state.bind(arg.value.value, Derived(site, Form.INSTANCE)).update(site, loaded=True)
-        return [(state, None)]
+        return [(instances.added(run, node, site, state), None)]
     if name == "refresh" and args and isinstance(args[0][0].value, cst.Name):
-        state = state.bind(args[0][0].value.value, Derived(site, Form.INSTANCE, persistent=True))
-        state = state.update(site, loaded=True)
+        state = instances.refreshed(run, node, site, state)
+    if name in ("delete", "expunge"):
+        state = instances.dropped(node, site, state)
     if name in ("expunge", "expunge_all"):
         state = state.update(site, pending=False, unsaved=None)
+    if name == "expunge_all":
+        state = instances.forgotten(state, site)
     if name in NEUTRAL:
         return [(state, None)]
     if name in ("__enter__", "__aenter__"):
         return [(state, Held(site))]
     if site.flavor.is_async and name in COROUTINES:
-        return [(state, Pending(site, name, _result(site, name), node))]
+        return [(state, Pending(site, name, _result(run, node, site, name), node))]
     return perform(run, node, site, name, state)
 
 
@@ -162,7 +175,7 @@ def execute(
     """A statement runs, with a flush before it where something is pending; None where the session refuses it.
 
     A failing flush or commit poisons the transaction, a statement that fails after a flush that went well does not. A
-    statement whose task is cancelled takes its connection with it.
+    statement whose task is cancelled takes its connection with it, and the transaction goes on only after a rollback.
     """
     running = run.activate(state, site, node)
     if running is None:
@@ -174,16 +187,23 @@ def execute(
         if not only_flushes:
             run.fail(running, node, Cause.DATABASE)
     run.fail(failing, node, Cause.DATABASE)
-    if site.flavor.is_async:
-        run.cancel(failing.update(site, phase=Phase.ENDED), node)
+    ended = failing.update(site, phase=Phase.ENDED)
+    if site.flavor.is_async and run.minds_cancellation(ended):
+        run.fail(ended.update(site, failed=Failure(node), swallowed=None), node, Cause.EXIT)
     return running
 
 
-def _result(site: Site, name: str) -> Value:
+def _result(run: Evaluator, node: cst.CSTNode, site: Site, name: str) -> Value:
     if name in ("commit", "flush", "rollback", "refresh", "delete", "close"):
         return None
     form = Form.RESULT if name in PLURAL else Form.INSTANCE
-    return Derived(site, form, persistent=name in ("get", "get_one", "merge"), nullable=name in NULLABLE)
+    return Derived(
+        site,
+        form,
+        instances.from_session(run, node, name),
+        persistent=name in ("get", "get_one", "merge"),
+        nullable=name in NULLABLE,
+    )
 
 
 def perform(run: Evaluator, node: cst.CSTNode, site: Site, name: str, state: State) -> list[Outcome]:
@@ -194,7 +214,9 @@ def perform(run: Evaluator, node: cst.CSTNode, site: Site, name: str, state: Sta
     if name in CLOSING:
         return [(closed(state, site, node), None)]
     if name == "rollback":
-        return [(rolled_back(state, site), None)]
+        undone = rolled_back(state, site)
+        has_begun = session.phase is Phase.ACTIVE or session.pending
+        return [(undone.note(node, "rolled back", site) if has_begun else undone, None)]
     sound = session.failed is None
     if name in FLUSHING and sound and not session.pending and _has_nothing_to_store(state, site, name):
         return [(state, None)]
@@ -205,12 +227,17 @@ def perform(run: Evaluator, node: cst.CSTNode, site: Site, name: str, state: Sta
     if after is None:
         return []
     if name == "commit":
-        return [(after.update(site, phase=Phase.ENDED, unsaved=None).note(node, "committed"), None)]
+        after = committed(after.update(site, phase=Phase.ENDED, unsaved=None), site)
+        return [(after.note(node, "committed"), None)]
+    if name == "flush":
+        after = instances.flushed(after, site)
+    elif name != "refresh":
+        after = instances.touched(after, site)
     if name == "refresh":
         after = after.update(site, unsaved=None)  # only what is stored already can be refreshed
     if name in WRITING or (isinstance(node, cst.Call) and _is_write(run, node)):
         after = written(after, site, node)
-    return [(after, _result(site, name))]
+    return [(after, _result(run, node, site, name))]
 
 
 def _is_write(run: Evaluator, node: cst.Call) -> bool:
@@ -239,7 +266,9 @@ def transaction(run: Evaluator, node: cst.Call, manager: Manager, name: str, sta
         return [(rolled_back(state, site, to_savepoint=manager.savepoint), None)]
     if name == "commit":
         run.fail(state.update(site, failed=Failure(node), swallowed=None), node, Cause.DATABASE)
-        return [(state if manager.savepoint else state.update(site, phase=Phase.ENDED, pending=False), None)]
+        if manager.savepoint:
+            return [(instances.flushed(state, site), None)]
+        return [(committed(state.update(site, phase=Phase.ENDED, pending=False), site), None)]
     return [(state, Held(site) if name in ("start", "session") else None)]
 
 
@@ -248,23 +277,32 @@ def derived(run: Evaluator, node: cst.Call, base: Derived, name: str, args: Argu
     site = base.site
     if base.form is Form.QUERY:
         if name in BUILDERS:
-            return [(state, base)]
+            return [(state, replace(base, stage=None) if name in OTHER_COLUMNS else base)]
         session = state.session(site)
         after = execute(run, state, site, node, poisons=session is not None and session.pending)
         if after is None:
             return []
+        after = instances.touched(after, site)
         if name in ("delete", "update"):
             after = written(after, site, node)
-        return [(after, Derived(site, Form.RESULT if name in PLURAL else Form.INSTANCE, nullable=name in NULLABLE))]
+        return [(after, _taken(base, name))]
     state = escape(state, (s for _, value in args for s in sites_in(value)))
     if base.form is Form.RESULT:
-        return [(state, Derived(site, Form.RESULT if name in PLURAL else Form.INSTANCE, nullable=name in NULLABLE))]
+        return [(state, _taken(base, name))]
     run.fail(state, node, Cause.ERROR)
-    return [(state, None)]
+    return [(instances.touched(state, site), None)]
+
+
+def _taken(base: Derived, name: str) -> Derived:
+    """What a method of a query or result gives."""
+    form = Form.RESULT if name in PLURAL else Form.INSTANCE
+    return Derived(base.site, form, instances.from_result(base.stage, name), nullable=name in NULLABLE)
 
 
 def held_by(run: Evaluator, node: cst.Call, holder: Holder, name: str, args: Arguments, state: State) -> list[Outcome]:
     """A method of an object that keeps sessions is called."""
+    for site in holder.sites:
+        state = instances.touched(state, site)
     if holder.kind is None and name in CONTAINER_METHODS:
         return [(escape(state, holder.sites), None)]
     if run.summaries.closes(holder.kind, (name,)):
@@ -290,6 +328,8 @@ def held_by(run: Evaluator, node: cst.Call, holder: Holder, name: str, args: Arg
 
 def closure(run: Evaluator, node: cst.Call, sites: tuple[Site, ...], args: Arguments, state: State) -> list[Outcome]:
     """A nested function that names sessions of this one is called."""
+    for site in sites:
+        state = instances.touched(state, site)
     kind = run.infer(node.func)
     inner = kind.scope.node if isinstance(kind, FunctionType) else None
     if inner is None:
@@ -378,7 +418,8 @@ def external(run: Evaluator, node: cst.Call, kind: External, args: Arguments, st
         return elsewhere(run, node, args, state)
     if name in CONSUMERS and isinstance(first, Derived):
         one = name in ("next", "max", "min")
-        return [(s, v if one else Derived(first.site, Form.RESULT)) for s, v in run.item(first, state, node)]
+        all_of = Derived(first.site, Form.RESULT, instances.from_result(first.stage, "all"))
+        return [(s, v if one else all_of) for s, v in run.item(first, state, node)]
     if name in QUIET_CALLS:
         return [(state, None)]
     if name in ("getattr",) and isinstance(first, (Held, Derived)):

@@ -11,11 +11,14 @@ import libcst as cst
 
 from lint_sessions.flow.conditions import decide, refine, truth_of
 from lint_sessions.flow.handlers import PENDING_ROLLBACK
+from lint_sessions.flow.instances import read
 from lint_sessions.flow.operations import KEEPERS, NEVER_RETURN
 from lint_sessions.flow.state import (
+    EarlyRefresh,
     LateCommit,
     Poisoned,
     State,
+    Unloaded,
     escape,
     joined,
     reopen,
@@ -37,6 +40,7 @@ from lint_sessions.flow.values import (
     Session,
     Site,
     Stack,
+    Stage,
     Truth,
     Value,
     sites_in,
@@ -107,6 +111,8 @@ class Evaluator(ABC):
         self.failures: list[State] = []
         self.poisoned: list[Poisoned] = []
         self.late: list[LateCommit] = []
+        self.unloaded: list[Unloaded] = []
+        self.early: list[EarlyRefresh] = []
 
     # --- helpers ---------------------------------------------------------------------------------------------------
 
@@ -267,7 +273,8 @@ class Evaluator(ABC):
             return self.borrow(state, name, node, kind.flavor, shared=at_import and not kind.flavor.is_scoped)
         return state, None
 
-    def attribute(self, node: cst.Attribute, base: Value, state: State) -> list[Outcome]:
+    def attribute(self, node: cst.Attribute, base: Value, state: State, *, called: bool = False) -> list[Outcome]:
+        """What an attribute gives; `called` for a method, of which no instance has to be loaded."""
         attr = node.attr.value
         match base:
             case Held():
@@ -277,6 +284,8 @@ class Evaluator(ABC):
             case Derived(site=site, form=Form.INSTANCE):
                 if base.nullable:
                     self.fail(state, node, Cause.LOOKUP)
+                if not called:
+                    state = read(self, node, base, state)
                 session = state.session(site)
                 if session is not None and session.phase is Phase.ENDED and site.flavor.expires:
                     running = self.activate(state, site, node)
@@ -360,9 +369,10 @@ class Evaluator(ABC):
                         index = _constant_index(node)
                         ends.append((after, items[index] if index is not None and index < len(items) else None))
                         continue
-                    case Derived(site=site, form=form):
+                    case Derived(site=site, form=form, stage=stage):
                         self.fail(after, node, Cause.LOOKUP)
-                        ends.append((after, Derived(site, Form.INSTANCE if form is Form.RESULT else form)))
+                        stage = None if stage is Stage.ROWS else stage
+                        ends.append((after, Derived(site, Form.INSTANCE if form is Form.RESULT else form, stage)))
                         continue
                     case Holder(sites=(site,), kind=None):
                         ends.append((after, Held(site)))
@@ -407,14 +417,14 @@ class Evaluator(ABC):
     def item(self, value: Value, state: State, node: cst.CSTNode) -> list[Outcome]:
         """What iterating over a value gives, and does."""
         match value:
-            case Derived(site=site, form=Form.QUERY):
+            case Derived(site=site, form=Form.QUERY, stage=stage):
                 running = self.activate(state, site, node)
                 if running is None:
                     return []
                 self.fail(running, node, Cause.DATABASE)
-                return [(running, Derived(site, Form.INSTANCE))]
-            case Derived(site=site):
-                return [(state, Derived(site, Form.INSTANCE))]
+                return [(running, Derived(site, Form.INSTANCE, stage))]
+            case Derived(site=site, stage=stage):
+                return [(state, Derived(site, Form.INSTANCE, None if stage is Stage.ROWS else stage))]
             case Holder(sites=(site,), kind=None):
                 return [(state, Held(site))]
         return [(state, None)]

@@ -77,6 +77,8 @@ class Exploration:
                 return Lifecycle(gave_up=True)
         self.result.poisoned = self.run.poisoned
         self.result.late = self.run.late
+        self.result.unloaded = self.run.unloaded
+        self.result.early = self.run.early
         return self.result
 
     def push(self, block: BasicBlock | None, state: State) -> None:

@@ -104,6 +104,8 @@ def dispatch(run: Evaluator, handlers: Sequence[cst.BaseExpression], state: Stat
     raised = state.raised or Raised(Cause.ERROR)
     classes = [e.value for h in handlers for e in (h.elements if isinstance(h, cst.Tuple) else [cst.Element(h)])]
     names = [exception_of(run, c) for c in classes]
+    if raised.taken and raised.taken.issubset(names):
+        return [state], []
     verdicts = [catches(name, raised) if name is not None else None for name in names]
     if raised.cause is Cause.ERROR and raised.name is None and _is_failing(state):
         # Whether some call raises the project's own class, just then, is anybody's guess.
@@ -116,7 +118,8 @@ def dispatch(run: Evaluator, handlers: Sequence[cst.BaseExpression], state: Stat
     if None not in verdicts:
         return [], [state]
     refused = raised.refused.union(name for name in names if name is not None)
-    return [state], [state.raise_(replace(raised, refused=refused))]
+    taken = raised.taken or frozenset(names)
+    return [state.raise_(replace(raised, taken=taken))], [state.raise_(replace(raised, refused=refused))]
 
 
 def exception_of(run: Evaluator, node: cst.BaseExpression) -> str | None:

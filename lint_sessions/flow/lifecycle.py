@@ -9,10 +9,12 @@ import libcst as cst
 
 from lint_sessions.flow.graph import BasicBlock
 from lint_sessions.flow.state import (
+    EarlyRefresh,
     LateCommit,
     Poisoned,
     State,
     Trail,
+    Unloaded,
 )
 from lint_sessions.flow.values import (
     Site,
@@ -96,6 +98,8 @@ class Lifecycle:
     kept: dict[str, Site] = field(default_factory=dict)
     """By path (`self.session`): the sessions that are closed when the method returns, and still kept there."""
     late: list[LateCommit] = field(default_factory=list)
+    unloaded: list[Unloaded] = field(default_factory=list)
+    early: list[EarlyRefresh] = field(default_factory=list)
     paused: list[Pause] = field(default_factory=list)
     """Of a generator that is followed to its yields: where it stands."""
     gave_up: bool = False

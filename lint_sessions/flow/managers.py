@@ -14,6 +14,7 @@ from lint_sessions.flow.state import (
     Poisoned,
     State,
     closed,
+    committed,
     escape,
     rolled_back,
     swallow,
@@ -125,6 +126,8 @@ def leave_begun(run: Evaluator, manager: Manager, node: cst.CSTNode, state: Stat
     elif session.failed is None and session.pending:
         state = run.activate(state, site, node) or state
     state = state.update(site, unsaved=None)
+    if session.failed is None:
+        state = committed(state, site).update(site, phase=Phase.ENDED, pending=False).note(node, "committed", site)
     ended = closed(state, site, node) if manager.closes else rolled_back(state, site)
     if session.phase is Phase.ACTIVE or session.pending:
         run.fail(ended, node, Cause.DATABASE)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import libcst as cst
 
 from lint_sessions.flow.values import (
     WAITING,
+    Derived,
     Phase,
     Raised,
     Session,
     Site,
     Stack,
+    Stage,
     Suspended,
     Value,
     Write,
@@ -100,6 +102,17 @@ class State:
         names = tuple((n, moved(v, old, new)) for n, v in self.names)
         waiting = tuple((k, moved(v, old, new) if isinstance(v, WAITING) else v) for k, v in self.waiting)
         return replace(self.drop(old).drop(new).put(new, session), names=names, waiting=waiting)
+
+    def restage(self, site: Site, stages: Mapping[Stage, Stage | None]) -> State:
+        """The instances of a session enter other stages."""
+
+        def now(value: Value) -> Value:
+            if not isinstance(value, Derived) or value.site != site or value.stage is None or value.stage not in stages:
+                return value
+            return replace(value, stage=stages[value.stage])
+
+        names = tuple((name, now(value)) for name, value in self.names)
+        return self if names == self.names else replace(self, names=names)
 
     def raise_(self, raised: Raised) -> State:
         return replace(self, raised=raised)
@@ -188,12 +201,22 @@ def written(state: State, site: Site, node: cst.CSTNode) -> State:
     return state.update(site, unsaved=Write(node))
 
 
+def committed(state: State, site: Site) -> State:
+    """What the session holds is stored; its instances are expired, where that is what commit does."""
+    stage = Stage.EXPIRED if site.flavor.expires else Stage.STORED if site.flavor.expires is False else None
+    return state.restage(site, dict.fromkeys((Stage.PENDING, Stage.ADDED, Stage.STORED), stage))
+
+
 def rolled_back(state: State, site: Site, *, to_savepoint: bool = False) -> State:
     """The transaction ends, or what was done since a savepoint; either way the session is sound again."""
     session = state.session(site)
     if session is None:
         return state
     phase = session.phase if session.phase is Phase.CLOSED or to_savepoint else Phase.ENDED
+    # What was added is no longer the session's and keeps its attributes; the rest expires, if anything has begun.
+    has_begun = session.phase is Phase.ACTIVE or session.pending
+    stored = Stage.STORED if not has_begun else None if to_savepoint else Stage.EXPIRED
+    state = state.restage(site, {Stage.PENDING: None, Stage.ADDED: None, Stage.STORED: stored})
     return state.put(site, replace(session, phase=phase, failed=None, swallowed=None, pending=False, unsaved=None))
 
 
@@ -239,6 +262,26 @@ class LateCommit:
     raised: Raised
     state: State
     """Right before the commit."""
+
+
+@dataclass(frozen=True)
+class Unloaded:
+    """An attribute of an expired instance is read where it can't be loaded."""
+
+    site: Site
+    use: cst.CSTNode
+    detached: bool
+    """The session is closed; else it is an AsyncSession, which can't load outside `await`."""
+    state: State
+
+
+@dataclass(frozen=True)
+class EarlyRefresh:
+    """An instance is refreshed that was added and never flushed."""
+
+    site: Site
+    node: cst.CSTNode
+    state: State
 
 
 @dataclass(frozen=True)

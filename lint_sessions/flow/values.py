@@ -115,12 +115,24 @@ class Form(Enum):
     INSTANCE = "an instance, or a plain value"
 
 
+class Stage(Enum):
+    """The typestate of an instance of a mapped class, or of the instances in a result."""
+
+    ROWS = "in rows, whose first column it is"
+    PENDING = "added, and not flushed"
+    ADDED = "added; it may have been stored before"
+    STORED = "stored, with its attributes in memory"
+    EXPIRED = "stored; its attributes are loaded again when they are read"
+
+
 @dataclass(frozen=True)
 class Derived:
     """Something that works through a session."""
 
     site: Site
     form: Form
+    stage: Stage | None = None
+    """None where it may be a plain value, a row, or an instance of which nothing is known."""
     persistent: bool = False
     """An instance with a row for certain: it was got by its key, or refreshed."""
     nullable: bool = False
@@ -305,6 +317,8 @@ class Raised:
     """What raises."""
     refused: frozenset[str] = frozenset()
     """Classes whose handlers it has passed, so that it is none of them."""
+    taken: frozenset[str | None] = frozenset()
+    """The classes of the handler that took it, so that it is one of them."""
 
 
 @dataclass(frozen=True)

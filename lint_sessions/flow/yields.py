@@ -29,6 +29,12 @@ def yield_(run: Evaluator, node: cst.Yield, state: State) -> list[Outcome]:
             for site in lent:
                 after = after.update(site, lent=True, owned=True, phase=Phase.ACTIVE)
             ways.insert(0, after.note(node, "yielded"))
+        else:
+            # Whoever gets somebody else's session runs something in it as well.
+            used = after
+            for site in sites:
+                used = used.update(site, phase=Phase.ACTIVE) if not _is_closed(used, site) else used
+            ways = [used]
         if sites or run.in_manager:
             for way in ways:
                 _interrupt(run, node, way, sites)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -153,14 +154,14 @@ def _generic(types: Types, base: cst.BaseExpression, items: list[cst.BaseExpress
 def instance_of(types: Types, kind: Type | None) -> Type | None:
     if isinstance(kind, ClassType):
         flavor = types.session_class(kind)
-        return SessionType(flavor) if flavor is not None else InstanceType(kind)
+        return SessionType(replace(flavor, declared=True)) if flavor is not None else InstanceType(kind)
     if not isinstance(kind, External):
         return None
     name = kind.name
     if name in SESSION_CLASSES:
-        return SessionType(SESSION_CLASSES[name])
+        return SessionType(replace(SESSION_CLASSES[name], declared=True))
     if not kind.resolved and name in UNBOUND_SESSIONS:
-        return SessionType(UNBOUND_SESSIONS[name])
+        return SessionType(replace(UNBOUND_SESSIONS[name], declared=True))
     if name in SCOPED_CLASSES:
         return SessionType(Flavor(is_async=SCOPED_CLASSES[name], is_scoped=True, expires=None))
     if name in FACTORY_CLASSES:

@@ -9,6 +9,7 @@ that holds a package of that name.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -86,6 +87,13 @@ class Project:
         self._packages: dict[Path, Package] = {}
         self._listings: dict[Path, frozenset[str]] = {}
         self._found: dict[tuple[str, Path], Module | Package | None] = {}
+        self._mentions: dict[re.Pattern[str], bool] = {}
+
+    def mentions(self, pattern: re.Pattern[str]) -> bool:
+        """Whether any module of the project has some text."""
+        if pattern not in self._mentions:
+            self._mentions[pattern] = any(pattern.search(module.document.text) for module in self.modules)
+        return self._mentions[pattern]
 
     def add(self, document: Document) -> Module:
         """The module of a document that is at hand; the one known already where it has the same contents."""

@@ -123,6 +123,19 @@ class Wiring:
             return True
         return any(use.marker == "add_api_route" for use in self.uses(function))
 
+    def response_model(self, function: Scope) -> cst.BaseExpression | None:
+        """What the answer of a route is validated as; None where it is taken as it is, and for what is no route."""
+        node, around = function.function, function.parent
+        if node is None or around is None:
+            return None
+        for decorator in (d.decorator for d in node.decorators):
+            if isinstance(decorator, cst.Call) and self._is_route_decorator(decorator, around):
+                model = argument(decorator, -1, "response_model")
+                if model is None and node.returns is not None:
+                    model = node.returns.annotation
+                return None if model is not None and dotted(model) == "None" else model
+        return None
+
     def _is_route_decorator(self, node: cst.BaseExpression, scope: Scope) -> bool:
         match node:
             case cst.Call(func=cst.Attribute(value=owner, attr=cst.Name(value=name))) if name in ROUTE_DECORATORS:

@@ -117,8 +117,8 @@ def caught(run: Run | None, row: int) -> None:
     for session in run.sessions if run is not None else ():
         if frame is None or session.owner == frame.f_code.co_name or _holds(frame.f_locals.values(), session):
             session.unsaved = None
-        if not session.is_active and session.swallowed is None:
-            session.swallowed = row
+            if session.is_broken and session.swallowed is None:
+                session.swallowed = row
 
 
 def _holds(values: Iterable[object], session: Watched, depth: int = 3) -> bool:
@@ -272,7 +272,9 @@ def use(run: Run, value: object) -> Exception | None:
         return None
     STAGE.run = None
     kinds = (None, sqlite3.IntegrityError, sqlite3.OperationalError)
-    STAGE.broken = kinds[run.choices.fail(2, "a flush of the user of the generator fails")]
+    # A session that was closed before it was lent is not flushed: that is the generator's other fault.
+    failing = 0 if session.shut else run.choices.fail(2, "a flush of the user of the generator fails")
+    STAGE.broken = kinds[failing]
     try:
         session.add(Item()) if STAGE.broken is not None else session.execute(select(Item))
         session.flush()

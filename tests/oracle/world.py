@@ -184,20 +184,27 @@ class Watched(Session):
         run = STAGE.run
         if run is None or self.depth:
             return method(*args, **options)
-        if self.is_active:
+        if not self.is_broken:
             self.forget()
         self.depth += 1
         try:
             return method(*args, **options)
         except InvalidRequestError as error:
             self.unsaved = None
-            if self.is_active:
+            if self.is_active and not self.is_broken:
                 raise run.spoil(str(error)) from error
             self.refused(run, "LS401")
             raise
         finally:
             self.unsaved = self.unsaved if self.is_active else None
             self.depth -= 1
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the session takes nothing before a rollback: a flush failed, or a statement was cancelled."""
+        transaction = self.get_transaction()
+        connections = transaction._connections.values() if transaction is not None else ()
+        return not self.is_active or any(connection.invalidated for connection, *_ in connections)
 
     def lost_rows(self, nested: bool) -> None:
         run = STAGE.run
