@@ -127,7 +127,8 @@ def leave_begun(run: Evaluator, manager: Manager, node: cst.CSTNode, state: Stat
         state = run.activate(state, site, node) or state
     state = state.update(site, unsaved=None)
     if session.failed is None:
-        state = committed(state, site).update(site, phase=Phase.ENDED, pending=False).note(node, "committed", site)
+        phase = Phase.CLOSED if session.phase is Phase.CLOSED and not session.pending else Phase.ENDED
+        state = committed(state, site).update(site, phase=phase, pending=False).note(node, "committed", site)
     ended = closed(state, site, node) if manager.closes else rolled_back(state, site)
     if session.phase is Phase.ACTIVE or session.pending:
         run.fail(ended, node, Cause.DATABASE)

@@ -30,11 +30,11 @@ def yield_(run: Evaluator, node: cst.Yield, state: State) -> list[Outcome]:
                 after = after.update(site, lent=True, owned=True, phase=Phase.ACTIVE)
             ways.insert(0, after.note(node, "yielded"))
         else:
-            # Whoever gets somebody else's session runs something in it as well.
+            # Whoever gets somebody else's session runs something in it as well; in a closed one it need not.
             used = after
             for site in sites:
-                used = used.update(site, phase=Phase.ACTIVE) if not _is_closed(used, site) else used
-            ways = [used]
+                used = used.update(site, phase=Phase.ACTIVE)
+            ways = [used, *(ways if any(_is_closed(after, site) for site in sites) else [])]
         if sites or run.in_manager:
             for way in ways:
                 _interrupt(run, node, way, sites)

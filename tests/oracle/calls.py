@@ -114,11 +114,14 @@ def caught(run: Run | None, row: int) -> None:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename != PROGRAM:
         frame = frame.f_back
+    error = sys.exc_info()[1]
     for session in run.sessions if run is not None else ():
-        if frame is None or session.owner == frame.f_code.co_name or _holds(frame.f_locals.values(), session):
+        in_reach = frame is None or session.owner == frame.f_code.co_name or _holds(frame.f_locals.values(), session)
+        if in_reach:
             session.unsaved = None
-            if session.is_broken and session.swallowed is None:
-                session.swallowed = row
+        known = session.failure is None or session.failure in (error, getattr(error, "__cause__", None))
+        if session.is_broken and session.swallowed is None and (in_reach or known):
+            session.swallowed = row
 
 
 def _holds(values: Iterable[object], session: Watched, depth: int = 3) -> bool:
@@ -272,9 +275,7 @@ def use(run: Run, value: object) -> Exception | None:
         return None
     STAGE.run = None
     kinds = (None, sqlite3.IntegrityError, sqlite3.OperationalError)
-    # A session that was closed before it was lent is not flushed: that is the generator's other fault.
-    failing = 0 if session.shut else run.choices.fail(2, "a flush of the user of the generator fails")
-    STAGE.broken = kinds[failing]
+    STAGE.broken = kinds[run.choices.fail(2, "a flush of the user of the generator fails")]
     try:
         session.add(Item()) if STAGE.broken is not None else session.execute(select(Item))
         session.flush()

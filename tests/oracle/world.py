@@ -174,6 +174,8 @@ class Watched(Session):
         """The row that first added something not committed since. `excused`: an error is the reason."""
         self.swallowed: int | None = None
         """The handler that took the failure which made the transaction inactive."""
+        self.failure: BaseException | None = None
+        """That failure, where a method of the session raised it."""
         self.blocks: list[WatchedTransaction] = []
         self.depth = 0
         if run is not None:
@@ -189,7 +191,10 @@ class Watched(Session):
         self.depth += 1
         try:
             return method(*args, **options)
-        except InvalidRequestError as error:
+        except BaseException as error:
+            self.failure = self.failure or error
+            if not isinstance(error, InvalidRequestError):
+                raise
             self.unsaved = None
             if self.is_active and not self.is_broken:
                 raise run.spoil(str(error)) from error
@@ -218,7 +223,7 @@ class Watched(Session):
 
     def forget(self) -> None:
         """Nothing is wrong with the transaction any more."""
-        self.swallowed = None
+        self.swallowed = self.failure = None
 
     def execute(self, statement: Any, *args: Any, **options: Any) -> Any:
         if statement is SELECT:

@@ -1,7 +1,7 @@
 # After a cancelled statement the session refuses the next one, and keeps no connection
 # Expected: nothing.
 # mypy: ignore-errors
-# ruff: noqa: F401, F841, I001, RUF059, SIM105, E722, PLE0704
+# ruff: noqa: F401, I001
 import asyncio
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from sqlalchemy import select

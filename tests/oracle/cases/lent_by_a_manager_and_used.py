@@ -1,7 +1,7 @@
 # A session of a manager is used by whoever drives the generator
 # Expected: LS401.
 # mypy: ignore-errors
-# ruff: noqa: F401, F841, I001, RUF059, SIM105, E722, PLE0704
+# ruff: noqa: F401, I001
 from contextlib import ExitStack, closing, contextmanager, suppress
 from sqlalchemy import create_engine, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
