@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from lint_sessions.flow.state import EarlyRefresh, State, Trail, Unloaded
-from lint_sessions.flow.values import Cause, Derived, Form, Phase, Raised, Site, Stage
+from lint_sessions.flow.values import Cause, Derived, Form, Phase, Raised, Site, Stage, sites_in
 from lint_sessions.project.models import made, mapped, selected
-from lint_sessions.project.types import FunctionType, InstanceType, Type
+from lint_sessions.project.types import ClassType, External, Type
 
 if TYPE_CHECKING:
     from lint_sessions.flow.arguments import Arguments
@@ -145,7 +145,10 @@ def passed(run: Evaluator, node: cst.Call, kind: Type | None, args: Arguments, s
             if reads_all:
                 state = read(run, arg.value, value, state)
             state = touched(state, value.site)
-    if isinstance(kind, (FunctionType, InstanceType)) or kind is None:
+        for site in sites_in(value):
+            state = touched(state, site)
+    is_known = isinstance(kind, External) and kind.resolved
+    if not is_known and not isinstance(kind, ClassType):
         for site, _ in state.sessions:
             state = touched(state, site)
     return state

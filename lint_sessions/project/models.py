@@ -48,7 +48,8 @@ def commit_expires(types: Types, flavor: Flavor, parameter: cst.CSTNode | None, 
     """
     if flavor.declared and isinstance(parameter, cst.Param) and parameter.default is not None:
         provided = types.provided(parameter.default, scope.parent or scope)
-        flavor = provided.flavor if isinstance(provided, SessionType) else flavor
+        if isinstance(provided, SessionType) and provided.flavor.expires is not None:
+            flavor = provided.flavor
     if not flavor.declared:
         return flavor.expires is True
     return types.project.mentions(_FACTORY) and not types.project.mentions(_EXPIRES)
