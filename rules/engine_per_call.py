@@ -57,8 +57,8 @@ class EnginePerCall(Rule):
     ## What it leaves alone
     Cached functions and classes with one object; an engine that is kept in a global, on an object or in a table; one
     that is disposed, or built only where the caller gives none; `NullPool`, `StaticPool` and options that cannot be
-    read; a `sessionmaker` that is built again on one engine; what runs at start, in scripts, migrations and tests;
-    functions that no request is seen to reach.
+    read; SQLite in memory; a `sessionmaker` that is built again on one engine; what runs at start, in scripts,
+    migrations and tests; functions that no request is seen to reach.
 
     ## Fix safety
     There is no fix: where the engine belongs is for the author to say.

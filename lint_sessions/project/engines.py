@@ -19,6 +19,7 @@ _MAX_DEPTH = 3
 """Functions that give an engine on to one another."""
 
 _POOLS = frozenset(["QueuePool", "AsyncAdaptedQueuePool", "FallbackAsyncAdaptedQueuePool", "SingletonThreadPool"])
+_IN_MEMORY = re.compile(r"sqlite(\+\w+)?://(/:memory:)?")
 _WORDS = frozenset(name.rpartition(".")[2] for name in ENGINE_MAKERS)
 _ALIAS = re.compile(rf"\b(?:{'|'.join(sorted(_WORDS))})\s+as\s+(\w+)")
 
@@ -38,12 +39,18 @@ def gives_engine(types: Types, function: Scope) -> bool:
 def _builds(types: Types, call: cst.Call, scope: Scope, depth: int) -> bool:
     match types.infer(call.func, scope):
         case External(name=name) if name in ENGINE_MAKERS:
-            pool = argument(call, 99, "poolclass")
-            # Options that cannot be read may name a pool that keeps nothing.
-            return not any(arg.star for arg in call.args) and (pool is None or last_name(pool) in _POOLS)
+            return _has_lasting_pool(call)
         case FunctionType(scope=helper):
             return depth > 0 and not is_cached(helper) and _gives(types, helper, depth - 1)
     return False
+
+
+def _has_lasting_pool(call: cst.Call) -> bool:
+    """Whether an engine keeps connections that cost somebody; options that cannot be read may say that it does not."""
+    pool, url = argument(call, 99, "poolclass"), argument(call, 0, "url")
+    if any(arg.star for arg in call.args) or (pool is not None and last_name(pool) not in _POOLS):
+        return False
+    return not (isinstance(url, cst.SimpleString) and _IN_MEMORY.fullmatch(str(url.evaluated_value)))
 
 
 def _gives(types: Types, function: Scope, depth: int) -> bool:
