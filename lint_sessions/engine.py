@@ -6,7 +6,7 @@ import ast
 import re
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,11 +21,11 @@ from lint_sessions.project.names import children
 from lint_sessions.project.scopes import Scope, leaves
 from lint_sessions.project.sessions import Types
 from lint_sessions.project.wiring import Wiring
-from lint_sessions.registry import INVALID_SYNTAX, rules
+from lint_sessions.registry import INVALID_SYNTAX, UNUSED_SUPPRESSION, known, rules
 from lint_sessions.rule import Edit, Finding, Fix, Position, Rule, Safety
 from lint_sessions.source.document import Document, SourceError, SyntaxProblem
 from lint_sessions.source.files import discover
-from lint_sessions.source.suppress import Suppressions
+from lint_sessions.source.suppress import Rules, Suppressions
 
 MAX_PASSES = 10
 """Passes over one file before the fix loop stops."""
@@ -104,9 +104,11 @@ def check_document(
     """The findings in one document, `noqa` and the selection of rules applied."""
     path = document.path
     chosen = [r for r in rules() if config.selects(r.code, r.rule_name(), r.default, path)]
+    parsed = True
     try:
         found = _unsuppressed(document, chosen, analysis or Analysis(config), fixes)
     except SyntaxProblem as problem:
+        parsed = False
         if not config.selects(*INVALID_SYNTAX, True, path):
             return ()
         place = Position(problem.row, problem.column)
@@ -114,7 +116,28 @@ def check_document(
         found = [(finding, range(place.row, place.row + 1))]
     suppressions = Suppressions.of(document)
     kept = [finding for finding, rows in found if not suppressions.hides(finding, rows)]
+    if parsed and config.selects(*UNUSED_SUPPRESSION, False, path):
+        kept += _unused(document, suppressions, found, chosen, fixes)
     return tuple(sorted(kept, key=lambda finding: finding.order))
+
+
+def _unused(
+    document: Document,
+    suppressions: Suppressions,
+    found: Sequence[tuple[Finding, range]],
+    chosen: Iterable[type[Rule]],
+    fixes: bool,
+) -> Iterator[Finding]:
+    """What LS001 finds; nothing silences it but its own code or name."""
+    ran = frozenset({(rule.code, rule.rule_name()) for rule in chosen} | {INVALID_SYNTAX, UNUSED_SUPPRESSION})
+    for unused in suppressions.unused(found, Rules(ran, frozenset(known()) - ran)):
+        comment = unused.comment
+        if suppressions.names(UNUSED_SUPPRESSION, comment.row):
+            continue
+        named = "noqa: " + ", ".join(unused.names) if unused.names else "lint-sessions: noqa"
+        fix = Fix("Remove it", Safety.SAFE, (Edit(*unused.removal(document.text)),)) if fixes else None
+        start, end = document.position(comment.start), document.position(comment.end)
+        yield Finding(document.path, start, end, *UNUSED_SUPPRESSION, f"`{named}` silences nothing", (), fix)
 
 
 def _unsuppressed(

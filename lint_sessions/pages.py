@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lint_sessions.registry import INVALID_SYNTAX, rules
+from lint_sessions.registry import INVALID_SYNTAX, UNUSED_SUPPRESSION, rules
 from lint_sessions.rule import Rule, Safety
 
 SECTIONS = (
@@ -54,6 +54,44 @@ findings: they are named on standard error, and the exit status is 2.
 There is no fix.
 """
 
+_UNUSED_SUPPRESSION_PAGE = """Comment silences nothing.
+
+## What it does
+Finds `noqa` comments that name a rule of this linter, or what is no rule of it although it looks like one, and a file's
+`lint-sessions: noqa`, where nothing would be reported without them.
+
+## Why is this bad?
+The comment claims a misuse that is not there, and hides the one that somebody adds to that line next.
+
+## Example
+```python
+def read_user(user_id: int):
+    db = SessionLocal()  # noqa: LS301
+    try:
+        return db.get(User, user_id)
+    finally:
+        db.close()
+```
+
+## Use instead
+```python
+def read_user(user_id: int):
+    db = SessionLocal()
+    try:
+        return db.get(User, user_id)
+    finally:
+        db.close()
+```
+
+## What it leaves alone
+A `noqa` without names, and names that are none of ours: they may be another linter's. Names of rules that were not
+selected, prefixes that stand for such a rule too, and, unless all rules run, a file's `lint-sessions: noqa` without
+names. Comments that name `LS001` itself.
+
+## Fix safety
+Safe: the comment goes, or the name in it.
+"""
+
 
 @dataclass(frozen=True)
 class Page:
@@ -90,9 +128,9 @@ class Observed:
 
 def pages() -> tuple[Page, ...]:
     """A page for each rule, sorted by code."""
-    code, name = INVALID_SYNTAX
-    summary, sections = _parts(_INVALID_SYNTAX_PAGE)
-    return (Page(code, name, summary, sections, default=True, fixable=None), *map(page_of, rules()))
+    syntax = Page(*INVALID_SYNTAX, *_parts(_INVALID_SYNTAX_PAGE), default=True, fixable=None)
+    unused = Page(*UNUSED_SUPPRESSION, *_parts(_UNUSED_SUPPRESSION_PAGE), default=False, fixable=Safety.SAFE)
+    return (syntax, unused, *map(page_of, rules()))
 
 
 def page_of(rule: type[Rule]) -> Page:

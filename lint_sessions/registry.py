@@ -12,7 +12,8 @@ from types import ModuleType
 from lint_sessions.rule import Rule
 
 INVALID_SYNTAX = ("LS000", "invalid-syntax")
-"""Code and name of the finding that the engine makes itself."""
+UNUSED_SUPPRESSION = ("LS001", "unused-suppression")
+"""Codes and names of the findings that the engine makes itself."""
 
 
 class RegistryError(Exception):
@@ -32,7 +33,7 @@ def rules() -> tuple[type[Rule], ...]:
 
 def known() -> tuple[tuple[str, str], ...]:
     """The code and name of all that a selector can name."""
-    return (INVALID_SYNTAX, *((rule.code, rule.rule_name()) for rule in rules()))
+    return (INVALID_SYNTAX, UNUSED_SUPPRESSION, *((rule.code, rule.rule_name()) for rule in rules()))
 
 
 def _load(name: str) -> ModuleType:

@@ -9,13 +9,13 @@ import pytest
 
 from lint_sessions import __version__, cli, engine, pages
 from lint_sessions.config import Config
-from lint_sessions.registry import INVALID_SYNTAX, rules
+from lint_sessions.registry import INVALID_SYNTAX, UNUSED_SUPPRESSION, rules
 from lint_sessions.rule import Rule
 from lint_sessions.source.document import Document
 
 ROOT = Path(__file__).parents[1]
 STEMS = sorted(path.stem for path in (ROOT / "rules").glob("*.py") if path.stem != "__init__")
-OF_THE_ENGINE = INVALID_SYNTAX[1].replace("-", "_")
+OF_THE_ENGINE = [name.replace("-", "_") for _, name in (INVALID_SYNTAX, UNUSED_SUPPRESSION)]
 ALL_RULES = "idioms"
 """Cases that concern every rule."""
 
@@ -44,7 +44,7 @@ def test_a_rule_has_its_cases(stem: str) -> None:
 
 
 def test_nothing_is_left_of_a_rule_that_is_gone() -> None:
-    stems = {*STEMS, OF_THE_ENGINE}
+    stems = {*STEMS, *OF_THE_ENGINE}
     assert {path.parent.name for path in (ROOT / "fixtures").glob("*/*.py")} <= stems
     assert {path.stem for path in (ROOT / "tests" / "rules").glob("*.md")} <= {*stems, ALL_RULES}
 
@@ -173,10 +173,16 @@ class TestPages:
         monkeypatch.setattr(pages, "rules", lambda: ())
         assert pages.main(["--check"]) == 1
         out_of_step = capsys.readouterr().out.split()
-        assert out_of_step == ["README.md", "docs/rules/LS000-invalid-syntax.md", "docs/rules/LS998-gone.md"]
+        assert out_of_step == [
+            "README.md",
+            "docs/rules/LS000-invalid-syntax.md",
+            "docs/rules/LS001-unused-suppression.md",
+            "docs/rules/LS998-gone.md",
+        ]
         assert pages.main([]) == 0
         assert pages.main(["--check"]) == 0
-        assert [path.name for path in (checkout / "docs" / "rules").iterdir()] == ["LS000-invalid-syntax.md"]
+        written = sorted(path.name for path in (checkout / "docs" / "rules").iterdir())
+        assert written == ["LS000-invalid-syntax.md", "LS001-unused-suppression.md"]
         assert (checkout / "README.md").read_text("utf-8").startswith(f"a\n{pages.TABLE_START}\n| code |")
 
     def test_wrong_usage(self) -> None:

@@ -1,11 +1,16 @@
-"""Who calls a function: looked for only when a finding depends on it, in the text first, then by name resolution."""
+"""Who calls a function, and who reads a variable: looked for only when a finding depends on it, in the text first."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
+import libcst as cst
+
+from lint_sessions.project.annotations import definition
 from lint_sessions.project.modules import Module
+from lint_sessions.project.names import walk
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.sessions import Types
 from lint_sessions.project.types import FunctionType
@@ -30,6 +35,39 @@ def calling(types: Types, function: Scope) -> Iterator[Scope]:
             if count > MAX_CALLERS:
                 return
             yield scope
+
+
+@dataclass(frozen=True, eq=False)
+class Reader:
+    """A function that reads a variable of a module, and where."""
+
+    function: Scope
+    node: cst.CSTNode
+    block: Block
+
+
+def reading(types: Types, owner: Scope, name: str) -> Iterator[Reader]:
+    """The functions of the project that read the variable `name` of the module `owner`, those of its file first."""
+    for module in modules(types, owner.module):
+        text = module.document.text
+        if name not in text:
+            continue
+        aliases = re.findall(rf"\b{re.escape(name)}\s+as\s+(\w+)", text)
+        words = re.compile("|".join(rf"\b{re.escape(word)}\b" for word in (name, *aliases)))
+        for block, scope in functions(module.blocks, types.module_scope(module)):
+            if words.search(text, block.start, block.end):
+                found = next((n for n in walk(block.node) if _names(types, n, scope, owner, name, words)), None)
+                if found is not None:
+                    yield Reader(scope, found, block)
+
+
+def _names(types: Types, node: cst.CSTNode, scope: Scope, owner: Scope, name: str, words: re.Pattern[str]) -> bool:
+    """Whether an expression is the variable `name` of the module `owner`, under whatever name."""
+    match node:
+        case cst.Name(value=last) | cst.Attribute(attr=cst.Name(value=last)) if words.fullmatch(last):
+            found = definition(types, node, scope)
+            return found is not None and found[0].name == name and found[1] is owner
+    return False
 
 
 def modules(types: Types, first: Module) -> Iterator[Module]:

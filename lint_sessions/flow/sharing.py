@@ -17,7 +17,7 @@ from lint_sessions.project.sessions import Types
 from lint_sessions.project.types import ClassType, InstanceType
 from lint_sessions.source.document import Block, SyntaxProblem
 
-_HANDLERS = frozenset(
+HANDLERS = frozenset(
     ["get", "post", "put", "patch", "delete", "route", "api_route", "websocket", "middleware", "exception_handler"]
     + ["task", "shared_task", "message", "message_handler", "callback_query", "callback_query_handler", "event"]
     + ["before_request", "after_request", "errorhandler", "actor", "periodic_task"]
@@ -92,7 +92,7 @@ def _is_served(types: Types, scope: Scope) -> bool:
     node = scope.function
     if node is None or is_test(scope.module.path, types.project.root) or runs_once(scope):
         return False
-    if any(last_name(d.decorator) in _HANDLERS for d in node.decorators):
+    if any(last_name(d.decorator) in HANDLERS for d in node.decorators):
         return True
     return _is_imported(types, scope.module)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lint_sessions.source.cut import COMMENT, tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Sequence
 
     from lint_sessions.rule import Finding
     from lint_sessions.source.document import Document
@@ -23,34 +23,130 @@ _FILE = re.compile(
 
 
 @dataclass(frozen=True)
-class Suppressions:
-    """The comments of one document: by row what they name; None stands for everything."""
+class Suppression:
+    """One comment: the offsets of its `#`, of its names and of their end, and what it names; None for everything."""
 
-    rows: Mapping[int, frozenset[str] | None]
-    file: tuple[frozenset[str] | None, ...]
+    row: int
+    start: int
+    names_start: int
+    end: int
+    names: tuple[str, ...] | None
+    whole_file: bool
+
+    @classmethod
+    def of(cls, match: re.Match[str], row: int, at: int, *, whole_file: bool) -> Suppression:
+        names = None if match["names"] is None else tuple(re.split(r"[\s,]+", match["names"]))
+        first = at + (match.start("names") if names else match.end())
+        return cls(row, at + match.start(), first, at + match.end(), names, whole_file)
+
+    def covers(self, rows: range) -> bool:
+        return self.whole_file or self.row in rows
+
+    def hides(self, finding: Finding) -> bool:
+        return self.names is None or any(_matches(name, finding.code, finding.name) for name in self.names)
+
+
+@dataclass(frozen=True)
+class Suppressions:
+    """The comments of one document."""
+
+    all: tuple[Suppression, ...]
 
     @classmethod
     def of(cls, document: Document) -> Suppressions:
         """The suppressions of a document; its text is looked into only where the word stands in it."""
         text = document.text
-        rows: dict[int, frozenset[str] | None] = {}
-        file: list[frozenset[str] | None] = []
+        found: list[Suppression] = []
         if "noqa" not in text.lower():
-            return cls(rows, ())
+            return cls(())
         for start, end in _comments(text):
             comment = text[start:end]
             row = document.row(start)
             alone = not text[document.offset_of_row(row) : start].strip()
             if alone and (match := _FILE.match(comment)):
-                file.append(_names(match))
+                found.append(Suppression.of(match, row, start, whole_file=True))
             elif match := _NOQA.search(comment):
-                rows[row] = _names(match)
-        return cls(rows, tuple(file))
+                found.append(Suppression.of(match, row, start, whole_file=False))
+        return cls(tuple(found))
 
     def hides(self, finding: Finding, rows: range) -> bool:
         """Whether a comment on any of the rows of the finding's statement, or on the file, silences it."""
-        named = [self.rows[row] for row in rows if row in self.rows]
-        return any(names is None or _matches(names, finding) for names in (*named, *self.file))
+        return any(comment.covers(rows) and comment.hides(finding) for comment in self.all)
+
+    def names(self, rule: Named, row: int) -> bool:
+        """Whether a comment on a row, or on the file, names the very rule."""
+        words = frozenset(word.lower() for word in rule)
+        return any(
+            comment.covers(range(row, row + 1)) and words.intersection(map(str.lower, comment.names or ()))
+            for comment in self.all
+        )
+
+    def unused(self, found: Sequence[tuple[Finding, range]], rules: Rules) -> Iterator[Unused]:
+        """The comments, or names in them, that silence none of the findings.
+
+        A name of a rule that did not run may be needed, a plain `noqa` may be another linter's, and so is every name
+        that is none of ours.
+        """
+        for comment in self.all:
+            hidden = [finding for finding, rows in found if comment.covers(rows)]
+            if comment.names is None:
+                if comment.whole_file and not hidden and not rules.others:
+                    yield Unused(comment, ())
+                continue
+            used = [(finding.code, finding.name) for finding in hidden]
+            idle = tuple(
+                name for name in comment.names if rules.decide(name) and not any(_matches(name, *rule) for rule in used)
+            )
+            if idle:
+                yield Unused(comment, idle)
+
+
+Named = tuple[str, str]
+"""The code and name of a rule."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The rules that ran on a file, and all others of ours."""
+
+    ran: frozenset[Named]
+    others: frozenset[Named]
+
+    def decide(self, word: str) -> bool:
+        """Whether what ran can tell if a word is needed: it means rules that ran, or is a code that no rule has."""
+        if any(_matches(word, *rule) for rule in self.others):
+            return False
+        return re.fullmatch(r"ls\d*", word.lower()) is not None or any(_matches(word, *rule) for rule in self.ran)
+
+
+@dataclass(frozen=True)
+class Unused:
+    """A comment that silences nothing, or some of whose names do not."""
+
+    comment: Suppression
+    names: tuple[str, ...]
+
+    @property
+    def is_whole(self) -> bool:
+        return len(self.names) == len(self.comment.names or ())
+
+    def removal(self, text: str) -> tuple[int, int, str]:
+        """What to replace, from where to where, and by what."""
+        comment = self.comment
+        if not self.is_whole:
+            rest = [name for name in comment.names or () if name not in self.names]
+            return comment.names_start, comment.end, ", ".join(rest)
+        line_end = re.compile(r"\r?\n|\r|\Z").search(text, comment.end)
+        stop = line_end.start() if line_end else len(text)
+        # A reason belongs to the comment; another comment after it does not.
+        other = re.compile(r"(?<=\s)#(?=\s*[A-Za-z])").search(text, comment.end, stop)
+        if other is not None:
+            return comment.start, other.start(), ""
+        line = max(text.rfind("\n", 0, comment.start), text.rfind("\r", 0, comment.start)) + 1
+        before = text[line : comment.start]
+        if before.strip():
+            return line + len(before.rstrip()), stop, ""
+        return line, line_end.end() if line_end else stop, ""
 
 
 def _comments(text: str) -> list[tuple[int, int]]:
@@ -65,11 +161,6 @@ def _comments(text: str) -> list[tuple[int, int]]:
     return [(start, end) for start, end in found if "noqa" in text[start:end].lower()]
 
 
-def _names(match: re.Match[str]) -> frozenset[str] | None:
-    names = match["names"]
-    return None if names is None else frozenset(re.split(r"[\s,]+", names.lower()))
-
-
-def _matches(names: frozenset[str], finding: Finding) -> bool:
-    code, name = finding.code.lower(), finding.name.lower()
-    return any(word == name or (re.fullmatch(r"ls\d*", word) and code.startswith(word)) for word in names)
+def _matches(word: str, code: str, name: str) -> bool:
+    word = word.lower()
+    return word == name or (re.fullmatch(r"ls\d*", word) is not None and code.lower().startswith(word))
