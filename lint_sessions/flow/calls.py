@@ -31,6 +31,7 @@ from lint_sessions.flow.project_calls import construct, function
 from lint_sessions.flow.state import (
     LateCommit,
     State,
+    Unseen,
     closed,
     committed,
     escape,
@@ -222,6 +223,8 @@ def perform(run: Evaluator, node: cst.CSTNode, site: Site, name: str, state: Sta
         return [(state, None)]
     if name == "commit" and (raised := state.suspended()) is not None:
         run.late.append(LateCommit(site, node, raised, state))
+    if name not in FLUSHING:
+        _look_past(run, state, site, node)
     poisons = name in FLUSHING or (session.pending and name != "refresh")
     after = execute(run, state, site, node, poisons=poisons, only_flushes=name in FLUSHING)
     if after is None:
@@ -238,6 +241,14 @@ def perform(run: Evaluator, node: cst.CSTNode, site: Site, name: str, state: Sta
     if name in WRITING or (isinstance(node, cst.Call) and _is_write(run, node)):
         after = written(after, site, node)
     return [(after, _result(run, node, site, name))]
+
+
+def _look_past(run: Evaluator, state: State, site: Site, node: cst.CSTNode) -> None:
+    """A query does not see what another session has not committed."""
+    for other, session in state.sessions:
+        write = session.unsaved.node if session.unsaved is not None else None
+        if other != site and write is not None and site.flavor.engine and other.flavor.engine == site.flavor.engine:
+            run.unseen.append(Unseen(site, node, other, write))
 
 
 def _is_write(run: Evaluator, node: cst.Call) -> bool:
@@ -279,6 +290,7 @@ def derived(run: Evaluator, node: cst.Call, base: Derived, name: str, args: Argu
         if name in BUILDERS:
             return [(state, replace(base, stage=None) if name in OTHER_COLUMNS else base)]
         session = state.session(site)
+        _look_past(run, state, site, node)
         after = execute(run, state, site, node, poisons=session is not None and session.pending)
         if after is None:
             return []

@@ -19,6 +19,7 @@ from lint_sessions.flow.state import (
     Poisoned,
     State,
     Unloaded,
+    Unseen,
     escape,
     joined,
     reopen,
@@ -113,6 +114,7 @@ class Evaluator(ABC):
         self.late: list[LateCommit] = []
         self.unloaded: list[Unloaded] = []
         self.early: list[EarlyRefresh] = []
+        self.unseen: list[Unseen] = []
 
     # --- helpers ---------------------------------------------------------------------------------------------------
 

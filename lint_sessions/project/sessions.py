@@ -48,6 +48,7 @@ from lint_sessions.project.types import (
     Type,
     argument,
     awaited,
+    injected,
     join,
 )
 from lint_sessions.source.document import Block
@@ -251,7 +252,8 @@ class Types:
         if isinstance(binding.node, cst.Param) and binding.node.star:
             return None
         if binding.annotation is not None and (kind := self.annotation(binding.annotation, around)) is not None:
-            return kind
+            is_session = isinstance(kind, SessionType) and kind.flavor.declared and binding.value is not None
+            return injected(kind, self.provided(binding.value, around)) if is_session and binding.value else kind
         if binding.value is not None:
             return self.provided(binding.value, around)
         return None
@@ -584,7 +586,8 @@ class Types:
         on_connection = flavor.on_connection
         if bind is not None and self._is_connection(bind, scope):
             on_connection = True
-        return Flavor(flavor.is_async, flavor.is_scoped, expires, on_connection)
+        engine = (last_name(bind) if isinstance(bind, (cst.Name, cst.Attribute)) else None) or flavor.engine
+        return Flavor(flavor.is_async, flavor.is_scoped, expires, on_connection, engine=engine)
 
     def _is_connection(self, bind: cst.BaseExpression, scope: Scope) -> bool:
         """Whether a session is bound to a connection that somebody else holds; a bind of no known type may be one."""

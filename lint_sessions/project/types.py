@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import libcst as cst
 
@@ -24,6 +24,8 @@ class Flavor:
     """Bound to a connection that somebody else holds: closing it gives nothing back."""
     declared: bool = False
     """Only an annotation says what it is, not what makes it: `expires` is the usual answer, not a known one."""
+    engine: str = ""
+    """What the engine is called that it is bound to; empty where that can't be read."""
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,16 @@ def join(types: list[Type | None]) -> Type | None:
     if len(flavors) == len(solid):
         return FactoryType(merge(flavors))
     return None
+
+
+def injected(kind: Type | None, provided: Type | None) -> Type | None:
+    """What a parameter is declared to be, with what its provider tells of the sessions that it makes."""
+    if not (isinstance(kind, SessionType) and kind.flavor.declared and isinstance(provided, SessionType)):
+        return kind
+    made = provided.flavor
+    if made.declared or made.expires is None or made.is_async != kind.flavor.is_async:
+        return kind
+    return SessionType(replace(kind.flavor, expires=made.expires, declared=False, engine=made.engine))
 
 
 def merge(flavors: list[Flavor]) -> Flavor:
