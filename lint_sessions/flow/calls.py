@@ -219,7 +219,7 @@ def perform(run: Evaluator, node: cst.CSTNode, site: Site, name: str, state: Sta
         has_begun = session.phase is Phase.ACTIVE or session.pending
         return [(undone.note(node, "rolled back", site) if has_begun else undone, None)]
     sound = session.failed is None
-    if name in FLUSHING and sound and not session.pending and _has_nothing_to_store(state, site, name):
+    if name in FLUSHING and sound and not session.pending and _has_nothing_to_store(run, state, site, name):
         return [(state, None)]
     if name == "commit" and (raised := state.suspended()) is not None:
         run.late.append(LateCommit(site, node, raised, state))
@@ -260,13 +260,15 @@ def _is_write(run: Evaluator, node: cst.Call) -> bool:
     return any(isinstance(kind, External) and kind.name in DML for kind in kinds)
 
 
-def _has_nothing_to_store(state: State, site: Site, name: str) -> bool:
+def _has_nothing_to_store(run: Evaluator, state: State, site: Site, name: str) -> bool:
     """Whether a flush or commit with nothing added does nothing at all; an instance at hand may have been changed."""
     session = state.session(site)
     if session is None or session.phase is Phase.CLOSED:
         return True
-    if name == "flush" or not (site.acquired or site.managed) or session.phase is Phase.ACTIVE:
+    if name == "flush" or session.phase is Phase.ACTIVE:
         return False
+    if not (site.acquired or site.managed):
+        return run.in_summary and session.phase is Phase.IDLE and not session.loaded
     return session.phase is Phase.IDLE or not session.loaded
 
 
