@@ -20,6 +20,7 @@ from lint_sessions.project.known import (
     PROVIDER_NAMES,
     PUBLISHED,
     SCOPED_CLASSES,
+    SESSION_ATTRIBUTES,
     SESSION_CLASSES,
     UNBOUND_MARKERS,
     is_listed,
@@ -196,7 +197,7 @@ class Types:
         module = scope.module
         found = module.imported(binding.source)
         if binding.attribute is None:
-            return ModuleType(found) if found is not None else External(binding.source)
+            return External(binding.source) if found is None or found is module else ModuleType(found)
         if found is None:
             name = binding.source.lstrip(".") + "." + binding.attribute
             return External(name, resolved=not self._is_missing(binding.source))
@@ -293,7 +294,8 @@ class Types:
             case ModuleType(module=module):
                 return self.member(module, name)
             case External():
-                return External(f"{base.name}.{name}", base.resolved)
+                published = SESSION_ATTRIBUTES.get(f"{base.name}.{name}")
+                return SessionType(published) if published else External(f"{base.name}.{name}", base.resolved)
             case ClassType(scope=scope):
                 return self._class_attribute(scope, name, None)
             case InstanceType(cls=ClassType(scope=scope)):

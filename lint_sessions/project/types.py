@@ -22,6 +22,8 @@ class Flavor:
     expires: bool | None = True
     on_connection: bool = False
     """Bound to a connection that somebody else holds: closing it gives nothing back."""
+    is_either: bool = False
+    """Declared as one sort or the other: nobody can tell which."""
 
 
 @dataclass(frozen=True)
@@ -172,6 +174,7 @@ def merge(flavors: list[Flavor]) -> Flavor:
         is_scoped=any(f.is_scoped for f in flavors),
         expires=flavors[0].expires if len({f.expires for f in flavors}) == 1 else None,
         on_connection=any(f.on_connection for f in flavors),
+        is_either=any(f.is_either for f in flavors) or len({f.is_async for f in flavors}) > 1,
     )
 
 
