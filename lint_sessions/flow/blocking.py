@@ -11,7 +11,7 @@ import libcst as cst
 from lint_sessions.flow.coroutines import asks
 from lint_sessions.flow.operations import BUILDERS, CONSUMERS
 from lint_sessions.project.calls import run_by
-from lint_sessions.project.names import Kind, children, dotted, walk_scope
+from lint_sessions.project.names import Kind, children, dotted, parameters, walk_scope
 from lint_sessions.project.scopes import Scope, last_name
 from lint_sessions.project.sessions import Types
 from lint_sessions.project.types import (
@@ -42,6 +42,11 @@ RUNNING = frozenset(
 _ELSEWHERE = re.compile(r"thread|executor|background|async|defer|delay|huey|worker|enqueue", re.IGNORECASE)
 """A decorator of such a name may run the function at another place, or later."""
 
+_DEFINITIONS = frozenset([cst.FunctionDef, cst.ClassDef, cst.Lambda])
+_CLEANING = frozenset([cst.ExceptHandler, cst.ExceptStarHandler, cst.Finally])
+_TELLING = frozenset([cst.Call, cst.For, cst.CompFor])
+"""The nodes that may wait for the database themselves."""
+
 MAX_DEPTH = 8
 """Calls that are followed into one another."""
 
@@ -57,8 +62,9 @@ class Step:
 Chain = tuple[Step, ...]
 """From a call in the function itself to the one that waits for the database."""
 
-Given = Mapping[tuple[int, str], Type]
-"""What a call passes for parameters that are not declared, by scope and name."""
+Given = Mapping[tuple[int, str], Type | bool]
+"""What is known of the arguments of a call, by scope and parameter: sessions that are passed for a parameter which
+declares nothing, and the truth of constants and of what is left to a constant default."""
 
 
 class Blocking:
@@ -66,22 +72,29 @@ class Blocking:
 
     def __init__(self, types: Types) -> None:
         self.types = types
-        self._known: dict[tuple[int, frozenset[tuple[int, str]]], tuple[Scope, Chain | None]] = {}
+        self._known: dict[tuple[int, frozenset[object]], tuple[Scope, Chain | None]] = {}
         self._open: set[int] = set()
+        self._cut = 0
+        """How often a search ended early: at a function that is being searched, or too deep."""
 
     def first(self, function: Scope, given: Given | None = None) -> Chain | None:
         """The first call in a function that waits for the database; None where none is known."""
         node, passed = function.function, given or {}
-        if node is None or id(function) in self._open or len(self._open) > MAX_DEPTH:
+        key = (id(function), frozenset(passed.items()))
+        if node is None or key in self._known:
+            return self._known[key][1] if node is not None else None
+        if id(function) in self._open or len(self._open) > MAX_DEPTH:
+            self._cut += 1
             return None
-        key = (id(function), frozenset(passed))
-        if key not in self._known:
-            self._open.add(id(function))
-            try:
-                self._known[key] = (function, _Search(self, function, passed).first(node.body))
-            finally:
-                self._open.discard(id(function))
-        return self._known[key][1]
+        cut = self._cut
+        self._open.add(id(function))
+        try:
+            found = _Search(self, function, passed).first(node.body)
+        finally:
+            self._open.discard(id(function))
+        if found is not None or self._cut == cut or not self._open:
+            self._known[key] = (function, found)
+        return found
 
 
 class _Search:
@@ -92,31 +105,79 @@ class _Search:
         self.types = blocking.types
         self.scope = scope
         self.given = given
+        self._cleaning = False
+        """Inside a handler or a finally, where a rollback does not count: the request has failed as it is."""
 
     # --- statements ---------------------------------------------------------------------------------------------
 
     def first(self, node: cst.CSTNode) -> Chain | None:
         """The first wait in a node, its parts before itself; definitions in it do not run here."""
-        match node:
-            case cst.FunctionDef() | cst.ClassDef() | cst.Lambda():
-                return None
-            case cst.ExceptHandler(body=body) | cst.ExceptStarHandler(body=body) | cst.Finally(body=body):
-                return self._unless_rollback(self.first(body))
-            case cst.Await(expression=cst.Call() as call):
-                return self._among(children(call))
-            case cst.With():
-                return self._with(node)
-        return self._among(children(node)) or self._own(node)
+        kind = type(node)
+        if kind in _DEFINITIONS:
+            return None
+        if isinstance(node, cst.With):
+            return self._with(node)
+        if isinstance(node, cst.IndentedBlock):
+            return self._block(node.body)
+        if isinstance(node, (cst.If, cst.IfExp)):
+            return self._if(node)
+        if isinstance(node, cst.Await) and isinstance(node.expression, cst.Call):
+            return self._among(children(node.expression))
+        if kind in _CLEANING and not self._cleaning:
+            self._cleaning = True
+            found = self._among(children(node))
+            self._cleaning = False
+            return found
+        found = self._among(children(node)) or (self._own(node) if kind in _TELLING else None)
+        return None if found is not None and self._cleaning and _is_rollback(found[-1].node) else found
 
     def _among(self, nodes: Iterable[cst.CSTNode]) -> Chain | None:
         return next((found for node in nodes if (found := self.first(node)) is not None), None)
 
-    def _unless_rollback(self, found: Chain | None) -> Chain | None:
-        """What cleans up after a failure does not count: the request has failed as it is."""
-        match found:
-            case (*_, Step(node=cst.Call(func=cst.Attribute(attr=cst.Name(value="rollback"))))):
-                return None
-        return found
+    def _block(self, statements: Iterable[cst.BaseStatement]) -> Chain | None:
+        for statement in statements:
+            found = self.first(statement)
+            if found is not None or self._leaves(statement):
+                return found
+        return None
+
+    def _if(self, node: cst.If | cst.IfExp) -> Chain | None:
+        truth = self._truth(node.test)
+        branches = [node.body] * (truth is not False) + [node.orelse] * (truth is not True)
+        return self._among(part for part in (node.test, *branches) if part is not None)
+
+    def _leaves(self, statement: cst.BaseStatement) -> bool:
+        """Whether nothing after a statement runs."""
+        match statement:
+            case cst.SimpleStatementLine(body=[*_, cst.Return() | cst.Raise()]):
+                return True
+            case cst.If(test=test, body=cst.IndentedBlock(body=[*_, last])) if self._truth(test):
+                return self._leaves(last)
+        return False
+
+    def _truth(self, node: cst.BaseExpression) -> bool | None:
+        """The truth of an expression in this call, where the arguments decide it."""
+        match node:
+            case cst.Name(value="True" | "False" | "None" as value):
+                return value == "True"
+            case cst.Name(value=name):
+                known = self.given.get((id(self.scope), name))
+                return known if isinstance(known, bool) and len(self.scope.bound(name)) == 1 else None
+            case cst.UnaryOperation(operator=cst.Not(), expression=inner):
+                truth = self._truth(inner)
+                return None if truth is None else not truth
+            case cst.BooleanOperation(left=left, operator=operator, right=right):
+                truths = [self._truth(left), self._truth(right)]
+                decisive = isinstance(operator, cst.Or)
+                if decisive in truths:
+                    return decisive
+                return None if None in truths else not decisive
+            case cst.Comparison(
+                left=left, comparisons=[cst.ComparisonTarget(operator=operator, comparator=cst.Name(value="None"))]
+            ) if isinstance(operator, (cst.Is, cst.IsNot)):
+                truth = self._truth(left)
+                return None if truth is None else truth == isinstance(operator, cst.IsNot)
+        return None
 
     def _with(self, node: cst.With) -> Chain | None:
         items = [item.item for item in node.items]
@@ -179,32 +240,36 @@ class _Search:
         return (self._step(call), *found) if found is not None else None
 
     def _follow(self, functions: list[Scope], given: Given) -> Chain | None:
-        around = {**self.given, **given}
         for function in functions:
-            if _runs_in_place(function) and (found := self.blocking.first(function, around)) is not None:
+            around = set(_lexical(function))
+            known = {key: value for key, value in (*self.given.items(), *given.items()) if key[0] in around}
+            if _runs_in_place(function) and (found := self.blocking.first(function, known)) is not None:
                 return found
         return None
 
-    def _passed(self, call: cst.Call, callee: Type | None, function: Scope) -> Iterator[tuple[tuple[int, str], Type]]:
-        """The sessions that are passed for parameters whose type is not declared."""
+    def _passed(
+        self, call: cst.Call, callee: Type | None, function: Scope
+    ) -> Iterator[tuple[tuple[int, str], Type | bool]]:
+        """What a call says of the parameters of a function."""
         node = function.function
-        if node is None:
+        if node is None or any(arg.star for arg in call.args):
             return
-        names = [param.name.value for param in (*node.params.posonly_params, *node.params.params)]
+        by_position = [param.name.value for param in (*node.params.posonly_params, *node.params.params)]
         is_bound = isinstance(callee, (ClassType, InstanceType)) or (
             isinstance(callee, FunctionType)
             and (isinstance(callee.owner, InstanceType) or function.first_parameter == "cls")
         )
-        positional = iter(names[1:] if is_bound else names)
-        for arg in call.args:
-            if arg.star:
-                return
-            name = arg.keyword.value if arg.keyword is not None else next(positional, None)
-            if name is None or not isinstance(self.types.name(name, function), (type(None), InstanceType)):
+        names = iter(by_position[1:] if is_bound else by_position)
+        args = {arg.keyword.value if arg.keyword is not None else next(names, ""): arg.value for arg in call.args}
+        for param in parameters(node):
+            name = param.name.value
+            value = args.get(name, param.default)
+            if value is None:
                 continue
-            kind = self._type(arg.value)
-            if isinstance(kind, SessionType) and self.types.name(name, function) is None:
-                yield (id(function), name), kind
+            kind = self._type(value) if param.annotation is None and name in args else None
+            known = kind if isinstance(kind, SessionType) else self._truth(value)
+            if known is not None:
+                yield (id(function), name), known
 
     # --- sessions and queries -----------------------------------------------------------------------------------
 
@@ -212,7 +277,8 @@ class _Search:
         kind = self.types.infer(node, self.scope)
         if kind is None and isinstance(node, cst.Name):
             found = self.scope.lookup(node.value)
-            return self.given.get((id(found[0]), node.value)) if found is not None else None
+            known = self.given.get((id(found[0]), node.value)) if found is not None else None
+            return None if isinstance(known, bool) else known
         return kind
 
     def _is_session(self, node: cst.BaseExpression) -> bool:
@@ -248,6 +314,21 @@ class _Search:
 
     def _step(self, node: cst.CSTNode) -> Step:
         return Step(node, self.scope.block)
+
+
+def _lexical(function: Scope) -> Iterator[int]:
+    """The scopes that a function sees, innermost first."""
+    scope: Scope | None = function
+    while scope is not None:
+        yield id(scope)
+        scope = scope.parent
+
+
+def _is_rollback(node: cst.CSTNode) -> bool:
+    match node:
+        case cst.Call(func=cst.Attribute(attr=cst.Name(value="rollback"))):
+            return True
+    return False
 
 
 def _is_sync(kind: SessionType | FactoryType) -> bool:

@@ -51,6 +51,8 @@ class Serving:
         self.types = wiring.types
         self._known: dict[int, tuple[Scope, Scope | None]] = {}
         self._open: set[int] = set()
+        self._cut = 0
+        """How often a search met a function that is being searched for."""
 
     def entry(self, function: Scope) -> Scope | None:
         """The function that a framework calls, and that leads to `function` on its event loop; often `function` itself.
@@ -59,13 +61,15 @@ class Serving:
         if key in self._known:
             return self._known[key][1]
         if key in self._open:
+            self._cut += 1
             return None
+        cut = self._cut
         self._open.add(key)
         try:
             found = self._entry(function)
         finally:
             self._open.discard(key)
-        if found is not None or not self._open:
+        if found is not None or self._cut == cut or not self._open:
             self._known[key] = (function, found)
         return found
 
@@ -196,7 +200,7 @@ class Serving:
                 return caller if self.is_called_by_framework(caller) else None
             return self.entry(caller) if around and isinstance(around[-1], cst.Return) else None
         if names & _STARTERS and self._runs_once(caller):
-            return caller
+            return caller if _loops(function) else None
         return self.entry(caller)
 
     def _runs_once(self, function: Scope) -> bool:
@@ -237,6 +241,13 @@ def _is_asgi(function: Scope) -> bool:
     if node is None or function.name != "__call__" or node.asynchronous is None:
         return False
     return [param.name.value for param in node.params.params[1:]] == ["scope", "receive", "send"]
+
+
+def _loops(function: Scope) -> bool:
+    """Whether a function goes on for long: it has a loop that awaits."""
+    node = function.function
+    loops = (part for part in walk_scope(node) if isinstance(part, (cst.While, cst.For))) if node is not None else ()
+    return any(isinstance(part, cst.Await) for loop in loops for part in walk_scope(loop))
 
 
 def _caller(call: Call) -> Scope | None:
