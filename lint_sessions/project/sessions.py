@@ -122,16 +122,17 @@ class Types:
                 return TupleType(tuple(self.infer(e.value, scope) for e in elements))
             case cst.Lambda():
                 return FunctionType(scope.child(node))
-            case cst.Subscript(value=value, slice=[cst.SubscriptElement(slice=cst.Index(value=index))]):
-                return self._subscript(self.infer(value, scope), index)
+            case cst.Subscript(value=value, slice=items):
+                return self._subscript(self.infer(value, scope), items)
         return None
 
-    def _subscript(self, base: Type | None, index: cst.BaseExpression) -> Type | None:
-        if isinstance(base, TupleType) and isinstance(index, cst.Integer):
-            i = int(index.value, 0)
-            return base.items[i] if i < len(base.items) else None
-        if isinstance(base, (External, ClassType)):
-            return base
+    def _subscript(self, base: Type | None, items: Sequence[cst.SubscriptElement]) -> Type | None:
+        match base, items:
+            case TupleType(items=values), [cst.SubscriptElement(slice=cst.Index(value=cst.Integer(value=index)))]:
+                i = int(index, 0)
+                return values[i] if i < len(values) else None
+            case ((External() | ClassType()), _):
+                return base
         return None
 
     # --- names --------------------------------------------------------------------------------------------------
