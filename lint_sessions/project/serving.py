@@ -102,8 +102,7 @@ class Serving:
         if node is None or around is None:
             return
         for decorator in node.decorators:
-            made = decorator.decorator
-            yield self._callee(made.func if isinstance(made, cst.Call) else made, around)
+            yield self._callee(_maker(decorator.decorator), around)
 
     def _callee(self, node: cst.BaseExpression, scope: Scope) -> Type | None:
         """What is called, where an instance of a subclass goes by the name of the class outside the project."""
@@ -134,7 +133,7 @@ class Serving:
             for arg in call.node.args:
                 keyword = arg.keyword.value if arg.keyword is not None else ""
                 if keyword not in _ONCE and self._names(arg.value, call.scope, function):
-                    yield self._callee(call.node.func, call.scope)
+                    yield self._callee(_maker(call.node.func), call.scope)
 
     def _names(self, node: cst.BaseExpression, scope: Scope, function: Scope) -> bool:
         """Whether an expression is a name of the function."""
@@ -241,6 +240,11 @@ def _is_asgi(function: Scope) -> bool:
     if node is None or function.name != "__call__" or node.asynchronous is None:
         return False
     return [param.name.value for param in node.params.params[1:]] == ["scope", "receive", "send"]
+
+
+def _maker(node: cst.BaseExpression) -> cst.BaseExpression:
+    """What is called to make a decorator; a plain decorator itself."""
+    return node.func if isinstance(node, cst.Call) else node
 
 
 def _loops(function: Scope) -> bool:
