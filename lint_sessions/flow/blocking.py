@@ -39,8 +39,10 @@ RUNNING = frozenset(
 )
 """Methods of a legacy Query that run it."""
 
-_ELSEWHERE = re.compile(r"thread|executor|background|async|defer|delay|huey|worker|enqueue", re.IGNORECASE)
+_ELSEWHERE = re.compile(r"thread|executor|background|async|defer|delay|huey|worker|queue|pool|spawn", re.IGNORECASE)
 """A decorator of such a name may run the function at another place, or later."""
+_HANDING_OVER = re.compile(r"\b(?:Thread|submit|to_thread|run_in_executor|run_in_threadpool|run_sync|enqueue|delay)\b")
+"""A decorator with such a word in it may do the same."""
 
 _DEFINITIONS = frozenset([cst.FunctionDef, cst.ClassDef, cst.Lambda])
 _CLEANING = frozenset([cst.ExceptHandler, cst.ExceptStarHandler, cst.Finally])
@@ -243,9 +245,24 @@ class _Search:
         for function in functions:
             around = set(_lexical(function))
             known = {key: value for key, value in (*self.given.items(), *given.items()) if key[0] in around}
-            if _runs_in_place(function) and (found := self.blocking.first(function, known)) is not None:
+            if self._runs_in_place(function) and (found := self.blocking.first(function, known)) is not None:
                 return found
         return None
+
+    def _runs_in_place(self, function: Scope) -> bool:
+        """Whether a call of a function runs it, there and then."""
+        node = function.function
+        if node is None or node.asynchronous is not None:
+            return False
+        for decorator in node.decorators:
+            made = decorator.decorator
+            maker = made.func if isinstance(made, cst.Call) else made
+            kind = self.types.infer(maker, function.parent) if function.parent is not None else None
+            if _ELSEWHERE.search(last_name(maker) or ""):
+                return False
+            if any(wrapper.block is not None and _hands_over(wrapper.block) for wrapper in run_by(self.types, kind)):
+                return False
+        return True
 
     def _passed(
         self, call: cst.Call, callee: Type | None, function: Scope
@@ -316,6 +333,10 @@ class _Search:
         return Step(node, self.scope.block)
 
 
+def _hands_over(decorator: Block) -> bool:
+    return _HANDING_OVER.search(decorator.document.text, decorator.start, decorator.end) is not None
+
+
 def _lexical(function: Scope) -> Iterator[int]:
     """The scopes that a function sees, innermost first."""
     scope: Scope | None = function
@@ -343,11 +364,3 @@ def _awaited(body: cst.CSTNode) -> frozenset[str]:
             case cst.Await(expression=cst.Call(func=cst.Attribute(value=owner))) if (name := dotted(owner)) is not None:
                 found.add(name)
     return frozenset(found)
-
-
-def _runs_in_place(function: Scope) -> bool:
-    """Whether a call of a function runs it, there and then."""
-    node = function.function
-    if node is None or node.asynchronous is not None:
-        return False
-    return not any(_ELSEWHERE.search(last_name(d.decorator) or "") for d in node.decorators)

@@ -17,6 +17,7 @@ from lint_sessions.project.scripts import is_test
 from lint_sessions.project.types import ClassType, External, InstanceType, Type
 from lint_sessions.project.wiring import Wiring
 
+_OF_A_QUEUE = "taskiq.TaskiqDepends"
 _SCHEDULER = "apscheduler.schedulers.asyncio."
 _ONCE = frozenset(
     ["on_event", "add_event_handler", "startup", "shutdown", "on_startup", "on_shutdown", "lifespan", "setup_hook"]
@@ -90,7 +91,7 @@ class Serving:
         """Whether a function is a route, dependency, middleware, handler, listener or background task."""
         return (
             self.wiring.is_route(function)
-            or bool(self.wiring.uses(function))
+            or any(use.marker != _OF_A_QUEUE for use in self.wiring.uses(function))
             or _is_asgi(function)
             or any(self._serves(kind) for kind in self._decorators(function))
             or self._is_of_framework_class(function)
@@ -115,7 +116,7 @@ class Serving:
         return kind
 
     def _serves(self, callee: Type | None) -> bool:
-        if not isinstance(callee, External) or _ONCE & {callee.last, callee.name}:
+        if not isinstance(callee, External) or not _ONCE.isdisjoint([callee.name, *callee.name.split(".")]):
             return False
         return callee.name.partition(".")[0] in FRAMEWORKS or callee.name.startswith(_SCHEDULER)
 
