@@ -37,6 +37,9 @@ _STARTERS = frozenset(["create_task", "ensure_future", "start_soon", "spawn", "a
 _AWAITING = re.compile(
     r"\b(?:await|async|yield|return|gather|wait_for|shield|\w*Response|" + "|".join(sorted(_STARTERS)) + r")\b"
 )
+_UNNAMED = frozenset(["__aenter__", "__aexit__"])
+"""What an `async with` calls."""
+
 _NEAR = 160
 """How far before a call stands what awaits it, in characters."""
 
@@ -145,7 +148,7 @@ class Serving:
 
     def _calls(self, function: Scope) -> Iterator[Call]:
         """The calls of a function, or of what it overrides, that something near by may await."""
-        if function.name in ("__aenter__", "__aexit__"):
+        if function.name in _UNNAMED:
             yield from self._entered(function)
             return
         word = re.compile(rf"(?<!def )\b{re.escape(function.name)}\s*(?:\\\r?\n\s*)?\(")
@@ -183,7 +186,8 @@ class Serving:
         modules = sorted(self.types.project.modules, key=lambda module: module is not function.module)
         for module in modules:
             text = module.document.text
-            if not word.search(text) or is_test(module.path, self.types.project.root):
+            is_possible = function.name in text or function.name in _UNNAMED
+            if not is_possible or not word.search(text) or is_test(module.path, self.types.project.root):
                 continue
             for block, scope in leaves(module.blocks, self.types.module_scope(module)):
                 found = (match.start() for match in word.finditer(text, block.start, block.end))
@@ -208,7 +212,8 @@ class Serving:
         if any(isinstance(kind, External) and kind.last in _ONCE for kind in self._decorators(function)):
             return True
         handed = re.compile(rf"\b(?:lifespan|on_startup)\s*=\s*\[?\s*(?:\w+\.)*{re.escape(function.name)}\b")
-        return any(handed.search(module.document.text) for module in self.types.project.modules)
+        texts = (module.document.text for module in self.types.project.modules)
+        return any(function.name in text and handed.search(text) is not None for text in texts)
 
     def _as_wrapper(self, function: Scope) -> Scope | None:
         """A function that a decorator puts in the place of another runs where that one would."""
