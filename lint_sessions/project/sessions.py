@@ -20,6 +20,7 @@ from lint_sessions.project.known import (
     PROVIDER_NAMES,
     PUBLISHED,
     SCOPED_CLASSES,
+    SESSION_ATTRIBUTES,
     SESSION_CLASSES,
     UNBOUND_MARKERS,
     is_listed,
@@ -122,16 +123,17 @@ class Types:
                 return TupleType(tuple(self.infer(e.value, scope) for e in elements))
             case cst.Lambda():
                 return FunctionType(scope.child(node))
-            case cst.Subscript(value=value, slice=[cst.SubscriptElement(slice=cst.Index(value=index))]):
-                return self._subscript(self.infer(value, scope), index)
+            case cst.Subscript(value=value, slice=items):
+                return self._subscript(self.infer(value, scope), items)
         return None
 
-    def _subscript(self, base: Type | None, index: cst.BaseExpression) -> Type | None:
-        if isinstance(base, TupleType) and isinstance(index, cst.Integer):
-            i = int(index.value, 0)
-            return base.items[i] if i < len(base.items) else None
-        if isinstance(base, (External, ClassType)):
-            return base
+    def _subscript(self, base: Type | None, items: Sequence[cst.SubscriptElement]) -> Type | None:
+        match base, items:
+            case TupleType(items=values), [cst.SubscriptElement(slice=cst.Index(value=cst.Integer(value=index)))]:
+                i = int(index, 0)
+                return values[i] if i < len(values) else None
+            case ((External() | ClassType()), _):
+                return base
         return None
 
     # --- names --------------------------------------------------------------------------------------------------
@@ -197,7 +199,7 @@ class Types:
         module = scope.module
         found = module.imported(binding.source)
         if binding.attribute is None:
-            return ModuleType(found) if found is not None else External(binding.source)
+            return External(binding.source) if found is None or found is module else ModuleType(found)
         if found is None:
             name = binding.source.lstrip(".") + "." + binding.attribute
             return External(name, resolved=not self._is_missing(binding.source))
@@ -295,7 +297,8 @@ class Types:
             case ModuleType(module=module):
                 return self.member(module, name)
             case External():
-                return External(f"{base.name}.{name}", base.resolved)
+                published = SESSION_ATTRIBUTES.get(f"{base.name}.{name}")
+                return SessionType(published) if published else External(f"{base.name}.{name}", base.resolved)
             case ClassType(scope=scope):
                 return self._class_attribute(scope, name, None)
             case InstanceType(cls=ClassType(scope=scope)):

@@ -26,6 +26,8 @@ class Flavor:
     """Only an annotation says what it is, not what makes it: `expires` is the usual answer, not a known one."""
     engine: str = ""
     """What the engine is called that it is bound to; empty where that can't be read."""
+    is_either: bool = False
+    """Declared as one sort or the other: nobody can tell which."""
 
 
 @dataclass(frozen=True)
@@ -187,6 +189,7 @@ def merge(flavors: list[Flavor]) -> Flavor:
         expires=flavors[0].expires if len({f.expires for f in flavors}) == 1 else None,
         on_connection=any(f.on_connection for f in flavors),
         declared=any(f.declared for f in flavors),
+        is_either=any(f.is_either for f in flavors) or len({f.is_async for f in flavors}) > 1,
     )
 
 
