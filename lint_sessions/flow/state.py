@@ -286,6 +286,15 @@ class Unseen:
 
 
 @dataclass(frozen=True)
+class Waited:
+    """Something slow is awaited while a session is in a transaction."""
+
+    site: Site
+    node: cst.CSTNode
+    state: State
+
+
+@dataclass(frozen=True)
 class EarlyRefresh:
     """An instance is refreshed that was added and never flushed."""
 

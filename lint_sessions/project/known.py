@@ -79,10 +79,50 @@ FRAMEWORKS = frozenset(
 )
 """Top-level packages that call coroutine functions for whoever comes, all of them on one event loop."""
 
-PUBLISHED = FRAMEWORKS | frozenset(
-    ["sqlalchemy", "sqlmodel", "fastapi", "starlette", "litestar", "contextlib", "functools", "asyncio", "typing"]
-    + ["requests", "aiohttp", "boto3", "aioboto3", "httpx", "flask", "flask_sqlalchemy", "django", "celery", "pydantic"]
-    + ["collections", "abc", "os", "sys", "logging", "datetime", "pytest", "aiogram", "telegram", "sqlite3", "psycopg2"]
+SLOW_PACKAGES = frozenset(
+    ["httpx", "aiohttp", "openai", "anthropic", "litellm", "cohere", "mistralai", "groq", "replicate", "ollama"]
+    + ["aiosmtplib", "aioboto3", "aiobotocore", "google.genai", "google.generativeai", "langchain", "langchain_openai"]
+    + ["langchain_core", "llama_index", "stripe", "twilio", "playwright"]
+)
+"""Packages whose coroutines wait for somebody else's server."""
+
+SLOW_CALLS = frozenset(
+    ["asyncio.sleep", "anyio.sleep", "trio.sleep", "anyio.run_process", "asyncio.create_subprocess_exec"]
+    + ["asyncio.create_subprocess_shell"]
+)
+"""Functions that wait by design."""
+
+PUBLISHED = (
+    FRAMEWORKS
+    | SLOW_PACKAGES
+    | frozenset(
+        ["sqlalchemy", "sqlmodel", "fastapi", "starlette", "litestar", "contextlib", "functools", "asyncio", "typing"]
+        + [
+            "requests",
+            "aiohttp",
+            "boto3",
+            "aioboto3",
+            "httpx",
+            "flask",
+            "flask_sqlalchemy",
+            "django",
+            "celery",
+            "pydantic",
+        ]
+        + [
+            "collections",
+            "abc",
+            "os",
+            "sys",
+            "logging",
+            "datetime",
+            "pytest",
+            "aiogram",
+            "telegram",
+            "sqlite3",
+            "psycopg2",
+        ]
+    )
 )
 """Top-level packages that are never a missing module of the project."""
 

@@ -22,6 +22,7 @@ from lint_sessions.project.known import (
     SCOPED_CLASSES,
     SESSION_ATTRIBUTES,
     SESSION_CLASSES,
+    SLOW_PACKAGES,
     UNBOUND_MARKERS,
     is_listed,
 )
@@ -521,6 +522,8 @@ class Types:
                 return entered
             case SessionType() | ConnectionType():
                 return kind
+            case InstanceType(cls=External(name=name)) if name.partition(".")[0] in SLOW_PACKAGES:
+                return kind  # a client, which is its own context manager
             case InstanceType(cls=ClassType() as cls):
                 for name in ("__aenter__", "__enter__"):
                     method = self.method(cls, name)
