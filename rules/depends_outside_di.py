@@ -79,9 +79,17 @@ class DependsOutsideDi(Rule):
         if node is None or around is None or self._may_inject(node, around):
             return
         for param in parameters(node):
-            if param.default is not None and self._is_marker(param.default, around):
-                if self._is_session(param, param.default, around) and _is_used(node, param.name.value):
-                    yield param
+            if self._is_session(param, around) and _is_used(node, param.name.value):
+                yield param
+
+    def _is_session(self, param: cst.Param, scope: Scope) -> bool:
+        """Whether the framework passes a session for a parameter, by its provider or its annotation."""
+        if param.default is None or not self._is_marker(param.default, scope):
+            return False
+        if isinstance(self.context.types.provided(param.default, scope), SessionType):
+            return True
+        declared = param.annotation.annotation if param.annotation is not None else None
+        return declared is not None and isinstance(self.context.types.annotation(declared, scope), SessionType)
 
     def _is_marker(self, default: cst.BaseExpression, scope: Scope) -> bool:
         """Whether a default is `Depends(...)`, or a name that stands for one."""
@@ -89,13 +97,6 @@ class DependsOutsideDi(Rule):
         if isinstance(made, InstanceType) and isinstance(made.cls, External):
             return self.context.types.is_marker(made.cls)
         return self.context.wiring.marker(default, scope) is not None
-
-    def _is_session(self, param: cst.Param, default: cst.BaseExpression, scope: Scope) -> bool:
-        """Whether a parameter is a session by what the framework passes, or by its annotation."""
-        declared = param.annotation.annotation if param.annotation is not None else None
-        if isinstance(self.context.types.provided(default, scope), SessionType):
-            return True
-        return declared is not None and isinstance(self.context.types.annotation(declared, scope), SessionType)
 
     def _may_inject(self, node: cst.FunctionDef, around: Scope) -> bool:
         """Whether a decorator of a function or of its class may fill in what a call leaves out."""

@@ -36,7 +36,7 @@ from lint_sessions.flow.values import (
     sites_in,
 )
 from lint_sessions.project.names import dotted
-from lint_sessions.project.scopes import Scope
+from lint_sessions.project.scopes import Scope, has_decorator
 from lint_sessions.project.types import (
     AwaitableType,
     ClassType,
@@ -60,6 +60,8 @@ def function(
     if isinstance(definition, cst.Lambda):
         return None
     assert isinstance(definition, cst.FunctionDef)
+    if args and isinstance(args[0][1], Holder) and _is_unbound(kind, definition, args[0]):
+        kind, holder, args = FunctionType(kind.scope, args[0][1].kind), args[0][1], args[1:]
     for _, value in args:
         if isinstance(value, Pending):
             state = next(iter(run.settle(value, state)), (state, None))[0]
@@ -83,6 +85,13 @@ def function(
         (e, left(kind, caller, settled(node, e, state, sessions, holder, caller.receiver))) for e in summary.endings
     ]
     return [returned(run, node, kind, ending, sessions, s) for ending, s in ends_well(run, node, after)]
+
+
+def _is_unbound(kind: FunctionType, definition: cst.FunctionDef, first: tuple[cst.Arg, Value]) -> bool:
+    """Whether a call is `Class.method(it, …)`, which is `it.method(…)`."""
+    is_plain = isinstance(kind.owner, ClassType) and not has_decorator(definition, "classmethod")
+    arg, it = first
+    return is_plain and not arg.star and arg.keyword is None and isinstance(it, Holder) and it.kind is not None
 
 
 def ends_well(run: Evaluator, node: cst.CSTNode, after: list[tuple[Ending, State]]) -> list[tuple[Ending, State]]:
