@@ -195,14 +195,14 @@ class ProviderCalled(Rule):
         return bool(uses) and not any(_looks_like_closing(use.block) for use in uses)
 
     def _is_closed_by_name(self, attribute: str, cls: ClassType) -> bool:
-        """Whether code outside of a class closes what is kept under such a name."""
+        """Whether code outside of a class and its bases closes what is kept under such a name."""
         closing = re.compile(rf"\.{attribute}\s*\.\s*a?close\b")
-        own = cls.scope.block
-        for module in self.context.types.project.modules:
-            for found in closing.finditer(module.document.text):
-                if own is None or module is not cls.scope.module or not own.start <= found.start() < own.end:
-                    return True
-        return False
+        own = [base.block for base in self.context.types.ancestry(cls.scope) if isinstance(base, Scope) and base.block]
+        return any(
+            not any(block.document is module.document and block.start <= found.start() < block.end for block in own)
+            for module in self.context.types.project.modules
+            for found in closing.finditer(module.document.text)
+        )
 
     def _is_used_after(self, loop: cst.For) -> bool:
         """Whether a statement after a loop reads what the loop went over."""

@@ -17,6 +17,7 @@ from lint_sessions.flow.values import (
     Truth,
     Value,
 )
+from lint_sessions.project.known import PLAIN_BASES
 from lint_sessions.project.names import dotted, parameters
 from lint_sessions.project.sessions import Types
 from lint_sessions.project.types import ClassType, External, FunctionType, InstanceType, Type
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 _EXITS = ("__exit__", "__aexit__")
 _MAY_CLOSE = re.compile(r"close|remove|__a?exit__|\bwith\s+self\b")
-_PLAIN_BASES = frozenset(["object", "abc.ABC", "typing.Protocol", "typing.Generic", "Protocol", "Generic", "ABC"])
 
 
 def manager_of(expression: cst.BaseExpression, kind: Type | None, value: Value) -> Object | None:
@@ -97,7 +97,7 @@ def may_close(types: Types, cls: ClassType) -> bool:
     """Whether something in a class looks as if it closed what an object keeps; a base that is not known may."""
     for base in types.ancestry(cls.scope):
         if isinstance(base, External):
-            if base.name not in _PLAIN_BASES:
+            if base.name not in PLAIN_BASES:
                 return True
         elif base.block is None or _MAY_CLOSE.search(base.block.document.text, base.block.start, base.block.end):
             return True

@@ -36,6 +36,9 @@ CONNECTION_CLASSES = {
     **{f"sqlalchemy.ext.asyncio.{m}AsyncConnection": True for m in ("", "engine.")},
 }
 CONTEXT_DECORATORS = frozenset(["contextlib.contextmanager", "contextlib.asynccontextmanager"])
+PLAIN_BASES = frozenset(["object", "abc.ABC", "typing.Generic", "typing.Protocol", "typing_extensions.Protocol"])
+"""Classes that a class may inherit from without inheriting any behaviour."""
+
 WRAPPED_GENERICS = frozenset(
     f"{m}.{n}"
     for m in ("typing", "collections.abc", "typing_extensions", "contextlib")
