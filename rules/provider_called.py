@@ -77,7 +77,8 @@ class ProviderCalled(Rule):
 
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
         scope = self.context.scope_of(node)
-        if not _STEPPING.search(self.context.document.text) or self._is_exempt(scope):
+        block = self.context.block
+        if not _STEPPING.search(block.document.text, block.start, block.end) or self._is_exempt(scope):
             return
         runs = self.context.lifecycle(scope)
         for site in {leak.site.key: leak.site for leak in runs.leaks if leak.site.from_step}.values():
@@ -139,6 +140,11 @@ class ProviderCalled(Rule):
             fix = partial(self._as_item, node.item, made)
             self._report_type(node.item, "a generator and no context manager", fix=fix)
 
+    def visit_Await(self, node: cst.Await) -> None:
+        """`await get_session()`."""
+        if generator(self.context.types, node.expression, self.context.scope) is not None:
+            self._report_type(node, "a generator, which can't be awaited", node.expression)
+
     def visit_Call(self, node: cst.Call) -> None:
         """`next(get_session())` of an asynchronous provider, and the other way about."""
         match node:
@@ -195,14 +201,17 @@ class ProviderCalled(Rule):
         return bool(uses) and not any(_looks_like_closing(use.block) for use in uses)
 
     def _is_closed_by_name(self, attribute: str, cls: ClassType) -> bool:
-        """Whether code outside of a class and its bases closes what is kept under such a name."""
-        closing = re.compile(rf"\.{attribute}\s*\.\s*a?close\b")
+        """Whether code outside of a class closes what its objects keep under a name: a user of one, or a subclass."""
+        closing = re.compile(rf"(\w+)\s*\.\s*{attribute}\s*\.\s*a?close\b")
+        named = re.compile(rf"\b{cls.scope.name}\b")
         own = [base.block for base in self.context.types.ancestry(cls.scope) if isinstance(base, Scope) and base.block]
-        return any(
-            not any(block.document is module.document and block.start <= found.start() < block.end for block in own)
-            for module in self.context.types.project.modules
-            for found in closing.finditer(module.document.text)
-        )
+        for module in self.context.types.project.modules:
+            text = module.document.text
+            for found in closing.finditer(text):
+                inside = any(b.document is module.document and b.start <= found.start() < b.end for b in own)
+                if not inside and (found[1] != "self" or named.search(text)):
+                    return True
+        return False
 
     def _is_used_after(self, loop: cst.For) -> bool:
         """Whether a statement after a loop reads what the loop went over."""

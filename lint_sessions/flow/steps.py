@@ -64,8 +64,8 @@ def step_of(types: Types, node: cst.BaseExpression, scope: Scope) -> Step | None
 def generator(types: Types, node: cst.BaseExpression, scope: Scope) -> GeneratorType | None:
     """The generator that an expression is, where it is one of a provider that no decorator changes."""
     found = scope.lookup(node.value) if isinstance(node, cst.Name) else None
-    if found is not None and any(binding.kind is not Kind.VALUE for binding, _ in found[1]):
-        return None  # the default of a parameter is one of many values
+    if found is not None and not all(b.kind is Kind.VALUE and isinstance(b.value, cst.Call) for b, _ in found[1]):
+        return None  # the default of a parameter, for one, is one of many values
     made = types.infer(node, scope)
     if not isinstance(made, GeneratorType) or not isinstance(made.yields, SessionType) or made.yields.flavor.is_scoped:
         return None
