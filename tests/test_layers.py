@@ -18,6 +18,7 @@ LAYERS = (
     {"project"},
     {"flow"},
     {"context", "edits", "imports"},
+    {"leaks"},
     {"rules"},
     {"registry"},
     {"engine"},

@@ -38,6 +38,7 @@ from lint_sessions.flow.state import (
     rolled_back,
     written,
 )
+from lint_sessions.flow.steps import step_of, stepped
 from lint_sessions.flow.values import (
     Bound,
     Cause,
@@ -372,6 +373,9 @@ def closure(run: Evaluator, node: cst.Call, sites: tuple[Site, ...], args: Argum
 
 def typed(run: Evaluator, node: cst.Call, kind: Type | None, args: Arguments, state: State) -> list[Outcome]:
     result = run.types.call(kind, node, run.scope)
+    step = step_of(run.types, node, run.scope)
+    if step is not None:
+        return stepped(run, node, step, state)
     match kind:
         case FactoryType() | External() if isinstance(result, SessionType) and _makes(kind):
             state, site = run.acquire(state, node, result.flavor)

@@ -39,6 +39,8 @@ class Site:
     """A context manager of this function makes it and ends it."""
     shared: bool = field(default=False, compare=False)
     """It was made at import, and lives on when the function ends."""
+    from_step: bool = field(default=False, compare=False)
+    """A provider's generator gave it and ended at once, as in `next(get_db())`."""
 
 
 @dataclass(frozen=True)

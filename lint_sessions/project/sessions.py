@@ -306,7 +306,7 @@ class Types:
                 return self._class_attribute(scope, name, base)
             case InstanceType(cls=External() as cls):
                 return External(f"{cls.name}.{name}", cls.resolved)
-            case SessionType() | FactoryType() | EngineType() | ConnectionType():
+            case SessionType() | FactoryType() | EngineType() | ConnectionType() | GeneratorType():
                 return MethodType(base, name)
         return None
 
@@ -561,7 +561,8 @@ class Types:
             thing = argument(call, 0, "thing")
             return ManagerType(self.infer(thing, scope)) if thing is not None else None
         if name in ("next", "anext") and (given := argument(call, 0, "")) is not None:
-            return self._item(self.infer(given, scope))
+            item = self._item(self.infer(given, scope))
+            return AwaitableType(item) if name == "anext" else item
         if name in ("functools.lru_cache", "functools.cache") and first is not None:
             return self.infer(first, scope)
         if name in ("typing.cast", "cast"):
@@ -626,6 +627,10 @@ def _method_result(owner: Type, name: str) -> Type | None:
             return ManagerType(ConnectionType(is_async))
         case ConnectionType(), "execution_options":
             return owner
+        case GeneratorType(yields=yields), "__next__" | "send":
+            return yields
+        case GeneratorType(yields=yields), "__anext__" | "asend":
+            return AwaitableType(yields)
     return None
 
 

@@ -119,7 +119,7 @@ class Wiring:
         if node is None or function.parent is None:
             return False
         decorators = (d.decorator for d in node.decorators)
-        if any(self._is_route_decorator(d, function.parent) for d in decorators):
+        if any(self.is_route_decorator(d, function.parent) for d in decorators):
             return True
         return any(use.marker == "add_api_route" for use in self.uses(function))
 
@@ -129,14 +129,15 @@ class Wiring:
         if node is None or around is None:
             return None
         for decorator in (d.decorator for d in node.decorators):
-            if isinstance(decorator, cst.Call) and self._is_route_decorator(decorator, around):
+            if isinstance(decorator, cst.Call) and self.is_route_decorator(decorator, around):
                 model = argument(decorator, -1, "response_model")
                 if model is None and node.returns is not None:
                     model = node.returns.annotation
                 return None if model is not None and dotted(model) == "None" else model
         return None
 
-    def _is_route_decorator(self, node: cst.BaseExpression, scope: Scope) -> bool:
+    def is_route_decorator(self, node: cst.BaseExpression, scope: Scope) -> bool:
+        """Whether a decorator registers a function with FastAPI, and gives it back as it is."""
         match node:
             case cst.Call(func=cst.Attribute(value=owner, attr=cst.Name(value=name))) if name in ROUTE_DECORATORS:
                 kind = self.types.infer(owner, scope)
