@@ -14,6 +14,7 @@ from lint_sessions.project.names import path_to
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.types import FunctionType
 from lint_sessions.project.wiring import Wiring
+from lint_sessions.requirements import FastAPI, Requirements
 from lint_sessions.rule import Finding, LateFix, Note, Position, Rule, TraceStep
 from lint_sessions.source.document import Block
 
@@ -22,7 +23,15 @@ class Context:
     """What a rule can ask while one block is visited, and where it reports."""
 
     def __init__(
-        self, summaries: SummaryTable, wiring: Wiring, path: Path, block: Block, scope: Scope, *, fixes: bool
+        self,
+        summaries: SummaryTable,
+        wiring: Wiring,
+        requirements: Requirements,
+        path: Path,
+        block: Block,
+        scope: Scope,
+        *,
+        fixes: bool,
     ) -> None:
         self.types = summaries.types
         self.summaries = summaries
@@ -33,7 +42,13 @@ class Context:
         self.scope = scope
         """The scope around the node that is being visited."""
         self.findings: list[tuple[Finding, range]] = []
+        self._requirements = requirements
         self._fixes = fixes
+
+    @property
+    def fastapi(self) -> FastAPI:
+        """The versions of FastAPI that the project may run with."""
+        return self._requirements.fastapi(self.path)
 
     def scope_of(self, node: cst.FunctionDef) -> Scope:
         """The scope of a function that is being visited."""

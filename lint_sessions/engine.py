@@ -22,6 +22,7 @@ from lint_sessions.project.scopes import Scope, leaves
 from lint_sessions.project.sessions import Types
 from lint_sessions.project.wiring import Wiring
 from lint_sessions.registry import INVALID_SYNTAX, rules
+from lint_sessions.requirements import Requirements
 from lint_sessions.rule import Edit, Finding, Fix, Position, Rule, Safety
 from lint_sessions.source.document import Document, SourceError, SyntaxProblem
 from lint_sessions.source.files import discover
@@ -69,6 +70,7 @@ class Analysis:
         self.types = Types(self.project, config.factories, config.providers)
         self.wiring = Wiring(self.types)
         self.summaries = SummaryTable(self.types)
+        self.requirements = Requirements(config.root, config.fastapi_version)
 
 
 def check(
@@ -128,7 +130,8 @@ def _unsuppressed(
         text = _as_published(document.text[block.start : block.end], aliases).encode("utf-8", "replace")
         suspects = [rule for rule in chosen if all(re.search(gate, text) for gate in rule.gates)]
         if suspects:
-            context = Context(analysis.summaries, analysis.wiring, document.path, block, scope, fixes=fixes)
+            known = (analysis.summaries, analysis.wiring, analysis.requirements)
+            context = Context(*known, document.path, block, scope, fixes=fixes)
             _visit(block.node, _visitors([rule(context) for rule in suspects]), context)
             found += context.findings
     return found
