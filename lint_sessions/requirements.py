@@ -97,7 +97,7 @@ class Requirements:
 
     def __init__(self, root: Path, fastapi_version: str | None = None) -> None:
         root = Path(os.path.abspath(root))
-        # A workspace keeps the lock file of its members above them, and a checkout the requirements of its parts.
+        # A checkout may have at its top what holds for all its parts.
         self._top = next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), root)
         self._given = FastAPI((exact(fastapi_version),)) if fastapi_version is not None else None
         self._found: dict[Path, FastAPI] = {}
@@ -115,15 +115,18 @@ class Requirements:
     def _of(self, folder: Path) -> FastAPI:
         above = [folder, *folder.parents]
         above = above[: above.index(self._top) + 1] if self._top in above else [folder]
-        for number, place in enumerate(above):
+        for place in above:
             said = self._at(place)
             if said.locked or said.declared:
-                workspaces = (self._at(outer) for outer in above[number + 1 :])
-                locked = said.locked or next((w.locked for w in workspaces if place in w.members and w.locked), ())
-                return FastAPI(_narrowest(locked or said.declared))
+                return FastAPI(_narrowest(said.locked or self._in_workspace(place) or said.declared))
             if said.has_other:
                 return FastAPI(used=False)
         return FastAPI()
+
+    def _in_workspace(self, member: Path) -> tuple[str, ...]:
+        """What a workspace that a folder is a member of has locked."""
+        above = (self._at(folder) for folder in member.parents if (folder / "uv.lock").is_file())
+        return next((said.locked for said in above if member in said.members), ())
 
     def _at(self, folder: Path) -> _Folder:
         if folder not in self._read:

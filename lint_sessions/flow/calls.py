@@ -28,6 +28,7 @@ from lint_sessions.flow.state import (
     LateCommit,
     State,
     closed,
+    committed,
     escape,
     rolled_back,
     written,
@@ -205,7 +206,7 @@ def perform(run: Evaluator, node: cst.CSTNode, site: Site, name: str, state: Sta
     if after is None:
         return []
     if name == "commit":
-        return [(after.update(site, phase=Phase.ENDED, unsaved=None).note(node, "committed"), None)]
+        return [(committed(after.update(site, phase=Phase.ENDED), site, node), None)]
     if name == "refresh":
         after = after.update(site, unsaved=None)  # only what is stored already can be refreshed
     if name in WRITING or (isinstance(node, cst.Call) and _is_write(run, node)):
@@ -239,7 +240,9 @@ def transaction(run: Evaluator, node: cst.Call, manager: Manager, name: str, sta
         return [(rolled_back(state, site, to_savepoint=manager.savepoint), None)]
     if name == "commit":
         run.fail(state.update(site, failed=Failure(node), swallowed=None), node, Cause.DATABASE)
-        return [(state if manager.savepoint else state.update(site, phase=Phase.ENDED, pending=False), None)]
+        if manager.savepoint:
+            return [(state, None)]
+        return [(committed(state.update(site, phase=Phase.ENDED, pending=False), site, node), None)]
     return [(state, Held(site) if name in ("start", "session") else None)]
 
 

@@ -14,6 +14,7 @@ from lint_sessions.flow.state import (
     Poisoned,
     State,
     closed,
+    committed,
     escape,
     rolled_back,
     swallow,
@@ -124,6 +125,8 @@ def leave_begun(run: Evaluator, manager: Manager, node: cst.CSTNode, state: Stat
         run.poisoned.append(Poisoned(site, session.swallowed, session.failed.node, node, state))
     elif session.failed is None and session.pending:
         state = run.activate(state, site, node) or state
+    if session.failed is None:
+        state = committed(state, site, node)
     state = state.update(site, unsaved=None)
     ended = closed(state, site, node) if manager.closes else rolled_back(state, site)
     if session.phase is Phase.ACTIVE or session.pending:

@@ -13,6 +13,7 @@ from lint_sessions.flow.state import (
     Poisoned,
     State,
     closed,
+    committed,
     escape,
     is_failing,
     reopen,
@@ -194,6 +195,8 @@ def _change(state: State, site: Site, left: Session, node: cst.CSTNode) -> State
     before = state.session(site)
     if before is None:
         return state
+    if left.saved:
+        state = committed(state, site, node)
     state = state.update(site, unsaved=_write(left.unsaved, before.unsaved, node))
     if left.phase is Phase.CLOSED:
         writes = (

@@ -12,9 +12,9 @@ import libcst as cst
 
 from lint_sessions.flow.lifecycle import Lifecycle, Pause
 from lint_sessions.flow.runs import follow, resume
-from lint_sessions.flow.state import State
+from lint_sessions.flow.state import State, Trail
 from lint_sessions.flow.summaries import SummaryTable
-from lint_sessions.flow.values import Cause, Raised, sites_in
+from lint_sessions.flow.values import Cause, Phase, Raised, Session, Write, sites_in
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.types import FunctionType, SessionType
 
@@ -51,13 +51,29 @@ class Provider:
             self._runs[key] = resume(types, self.summaries, self.scope, self.yields[place], (), raised, to_yield=True)
         return self._runs[key]
 
+    def commits(self, place: cst.Yield) -> list[cst.CSTNode]:
+        """What stores what was written with the lent session, where its user is done and all goes well from there."""
+        types, found = self.summaries.types, dict[cst.CSTNode, None]()
+        written = Session(phase=Phase.ACTIVE, pending=True, unsaved=Write(None))
+        for pause in self.yields[place]:
+            lent = {site.key: written for site in sites_in(pause.value)}
+            given = tuple((key.removeprefix("param:"), session) for key, session in lent.items())
+            for state, _ in resume(types, self.summaries, self.scope, [pause], given, None, to_yield=True).returned:
+                for step in self._since(place, state):
+                    if step.event == "committed" and step.site is not None and step.site.key in lent:
+                        found[step.node] = None
+        return list(found)
+
     def trail(self, place: cst.Yield, state: State) -> list[tuple[cst.CSTNode, str]]:
         """The notable steps since a yield, in the order of the run."""
+        return [(step.node, step.event) for step in self._since(place, state)]
+
+    def _since(self, place: cst.Yield, state: State) -> list[Trail]:
         before = {id(pause.state.trail) for pause in self.yields[place]}
-        steps: list[tuple[cst.CSTNode, str]] = []
+        steps: list[Trail] = []
         trail = state.trail
         while trail is not None and id(trail) not in before:
-            steps.append((trail.node, trail.event))
+            steps.append(trail)
             trail = trail.before
         return steps[::-1]
 

@@ -188,6 +188,15 @@ def written(state: State, site: Site, node: cst.CSTNode) -> State:
     return state.update(site, unsaved=Write(node))
 
 
+def committed(state: State, site: Site, node: cst.CSTNode) -> State:
+    """What was written is stored."""
+    session = state.session(site)
+    if session is None:
+        return state
+    saved = session.saved or (session.unsaved is not None and session.unsaved.node is None)
+    return state.put(site, replace(session, unsaved=None, saved=saved)).note(node, "committed", site)
+
+
 def rolled_back(state: State, site: Site, *, to_savepoint: bool = False) -> State:
     """The transaction ends, or what was done since a savepoint; either way the session is sound again."""
     session = state.session(site)
