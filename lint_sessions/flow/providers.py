@@ -51,18 +51,22 @@ class Provider:
             self._runs[key] = resume(types, self.summaries, self.scope, self.yields[place], (), raised, to_yield=True)
         return self._runs[key]
 
-    def commits(self, place: cst.Yield) -> list[cst.CSTNode]:
-        """What stores what was written with the lent session, where its user is done and all goes well from there."""
-        types, found = self.summaries.types, dict[cst.CSTNode, None]()
-        written = Session(phase=Phase.ACTIVE, pending=True, unsaved=Write(None))
+    def after_writing(self, place: cst.Yield) -> list[tuple[State, frozenset[str]]]:
+        """How it ends where its user has written something and is done, each end with the keys of the lent sessions."""
+        types, written = self.summaries.types, Session(phase=Phase.ACTIVE, pending=True, unsaved=Write(None))
+        ends: list[tuple[State, frozenset[str]]] = []
         for pause in self.yields[place]:
-            lent = {site.key: written for site in sites_in(pause.value)}
-            given = tuple((key.removeprefix("param:"), session) for key, session in lent.items())
-            for state, _ in resume(types, self.summaries, self.scope, [pause], given, None, to_yield=True).returned:
-                for step in self._since(place, state):
-                    if step.event == "committed" and step.site is not None and step.site.key in lent:
-                        found[step.node] = None
-        return list(found)
+            lent = frozenset(site.key for site in sites_in(pause.value))
+            given = tuple((key.removeprefix("param:"), written) for key in sorted(lent))
+            runs = resume(types, self.summaries, self.scope, [pause], given, None, to_yield=True)
+            ends += [(state, lent) for state, _ in runs.returned]
+        return ends
+
+    def commits(self, place: cst.Yield) -> list[cst.CSTNode]:
+        """What stores what its user has written."""
+        steps = ((step, lent) for state, lent in self.after_writing(place) for step in self._since(place, state))
+        stored = (s.node for s, lent in steps if s.event == "committed" and s.site is not None and s.site.key in lent)
+        return list(dict.fromkeys(stored))
 
     def trail(self, place: cst.Yield, state: State) -> list[tuple[cst.CSTNode, str]]:
         """The notable steps since a yield, in the order of the run."""
