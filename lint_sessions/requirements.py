@@ -27,7 +27,7 @@ AFTER_RESPONSE = "0.118"
 """from here on what follows the `yield` runs after the response again,"""
 FUNCTION_SCOPE = "0.121"
 """unless the dependency is declared with `scope="function"`,"""
-UNWRAPS = "0.122"
+UNWRAPS = "0.123.5"
 """and from here on a context manager among the dependencies fails, where it was handed over before."""
 _CHANGES = (BEFORE_RESPONSE, MUST_RAISE, AFTER_RESPONSE, FUNCTION_SCOPE, UNWRAPS)
 

@@ -29,8 +29,8 @@ class ContextmanagerDependency(Rule):
     ## Why is this bad?
     FastAPI makes a context manager of each provider that yields, itself. It looks behind the decorator, sees a
     generator, calls what is decorated, and gets no generator: every request is answered 500 with a TypeError
-    ("'_GeneratorContextManager' object is not an iterator"). Up to FastAPI 0.121 the route gets the context manager in
-    place of the session.
+    ("'_GeneratorContextManager' object is not an iterator"). Up to FastAPI 0.123.4 the route gets the context manager
+    in place of the session.
 
     ## Example
     ```python
@@ -62,11 +62,11 @@ class ContextmanagerDependency(Rule):
 
     ## What it leaves alone
     The generator itself; a dependency that returns a context manager; context managers that only `with` enters; a
-    parameter that the route itself enters by `with`, where the project may run with FastAPI 0.121 or older.
+    parameter that the route itself enters by `with`, where the project may run with FastAPI 0.123.4 or older.
 
     ## Fix safety
-    Safe with FastAPI 0.122 and newer: the decorator is taken away where nothing but `Depends` uses the function, and no
-    request can have succeeded before. Unsafe with older versions, where some helper may enter what the route gets.
+    Safe with FastAPI 0.123.5 and newer: the decorator is taken away where nothing but `Depends` uses the function, and
+    no request can have succeeded before. Unsafe with older versions, where some helper may enter what the route gets.
     Where other code calls it, which needs the decorator, or a route enters it, there is no fix.
     """
 

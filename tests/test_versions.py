@@ -73,8 +73,8 @@ def finding(root: Path, source: str, code: str, version: str | None) -> Finding 
         (SWALLOWED, "LS103", "0.110.0", "the route's 404 becomes 500 (FastAPI 0.110.0)", Safety.SAFE),
         (COMMIT_SWALLOWED, "LS103", "0.117", "the route's 404 becomes 500 (FastAPI 0.117)", Safety.SAFE),
         (ONE_SWALLOWED, "LS103", None, "an error of FastAPI's own hides it (newest FastAPI)", Safety.SAFE),
-        (DECORATED, "LS107", "0.121.3", "it gets no session (FastAPI 0.121.3)", Safety.UNSAFE),
-        (DECORATED, "LS107", "0.122.0", "every request fails (FastAPI 0.122.0)", Safety.SAFE),
+        (DECORATED, "LS107", "0.123.4", "it gets no session (FastAPI 0.123.4)", Safety.UNSAFE),
+        (DECORATED, "LS107", "0.123.5", "every request fails (FastAPI 0.123.5)", Safety.SAFE),
     ],
 )  # fmt: skip
 def test_a_message_says_which_version_it_speaks_of(
