@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import versions
 
 from lint_sessions import cli, engine
 from lint_sessions.config import Config
@@ -101,3 +102,30 @@ def test_isolated_from_our_configuration_and_not_from_the_project(
     assert cli.main(["check", "--select", "LS105", str(tmp_path)]) == 0
     assert cli.main(["check", "--select", "LS105", "--isolated", str(tmp_path)]) == 1
     assert "FastAPI 0.121.0" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("file", "numbers", "fastapi", "judged"),
+    [
+        ("commit_after_response/app.py", {"answers 200": 1, "lost": 0}, "0.117.1", ("not reported", True)),
+        ("commit_after_response/app.py", {"answers 200": 2, "lost": 1}, "0.117.1", ("not reported", False)),
+        ("commit_after_response/app.py", "ImportError: no", "0.117.1", ("not reported", False)),
+        ("commit_after_response/app.py", {"answers 200": 2, "lost": 1}, "0.121.0", ("reported", True)),
+        ("commit_after_response/fixed.py", {"lost": 1}, "0.120.4", ("needs the scope of a newer FastAPI", True)),
+        ("commit_after_response/fixed.py", {"lost": 1}, "0.121.0", ("fixed", False)),
+        ("swallowed_exception/fixed.py", {"answers 404": 1, "answers 500": 0}, "0.104.1", ("fixed", True)),
+    ],
+)
+def test_how_another_version_is_judged(
+    file: str, numbers: dict[str, int] | str, fastapi: str, judged: tuple[str, bool]
+) -> None:
+    assert versions.judge(file, numbers, fastapi) == judged
+
+
+def test_what_is_recorded_of_a_file() -> None:
+    assert versions.recorded_of("commit_after_response/app_begin.py")["answers 200 without a row"] == 1
+    assert versions.recorded_of("commit_after_response/fixed_begin.py")["answers 200 without a row"] == 0
+
+
+def test_a_pair_of_versions_is_asked_for() -> None:
+    assert versions.main(["0.117"]) == 2
