@@ -14,6 +14,7 @@ LAYERS = (
     {"__init__"},
     {"rule", "write", "progress"},
     {"source"},
+    {"requirements"},
     {"config"},
     {"project"},
     {"flow"},

@@ -231,8 +231,7 @@ def perform(run: Evaluator, node: cst.CSTNode, site: Site, name: str, state: Sta
     if after is None:
         return []
     if name == "commit":
-        after = committed(after.update(site, phase=Phase.ENDED, unsaved=None), site)
-        return [(after.note(node, "committed"), None)]
+        return [(committed(after.update(site, phase=Phase.ENDED), site, node), None)]
     if name == "flush":
         after = instances.flushed(after, site)
     elif name != "refresh":
@@ -282,7 +281,7 @@ def transaction(run: Evaluator, node: cst.Call, manager: Manager, name: str, sta
         run.fail(state.update(site, failed=Failure(node), swallowed=None), node, Cause.DATABASE)
         if manager.savepoint:
             return [(instances.flushed(state, site), None)]
-        return [(committed(state.update(site, phase=Phase.ENDED, pending=False), site), None)]
+        return [(committed(state.update(site, phase=Phase.ENDED, pending=False), site, node), None)]
     return [(state, Held(site) if name in ("start", "session") else None)]
 
 

@@ -9,10 +9,12 @@ import libcst as cst
 
 from lint_sessions.flow.arguments import Arguments, by_parameter, declared, entries, sessions_among
 from lint_sessions.flow.evaluate import Evaluator, Outcome
+from lint_sessions.flow.instances import touched
 from lint_sessions.flow.state import (
     Poisoned,
     State,
     closed,
+    committed,
     escape,
     is_failing,
     reopen,
@@ -216,6 +218,8 @@ def _change(state: State, site: Site, left: Session, node: cst.CSTNode) -> State
     before = state.session(site)
     if before is None:
         return state
+    if left.saved:
+        state = touched(committed(state, site, node), site)  # it may have loaded again what it has expired
     state = state.update(site, unsaved=_write(left.unsaved, before.unsaved, node))
     if left.phase is Phase.CLOSED:
         writes = (

@@ -73,6 +73,8 @@ class Session:
     """Something was added and not flushed."""
     unsaved: Write | None = None
     """What was added, deleted or changed with no commit since."""
+    saved: bool = False
+    """In a summary: what was written before the call has been committed."""
     lost: tuple[Write, ...] = ()
     """What was unsaved when the session was closed, with no error in sight."""
     loaded: bool = False
