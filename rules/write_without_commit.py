@@ -68,7 +68,6 @@ class WriteWithoutCommit(Rule):
     code = "LS402"
     message = "`{write}` is lost: the session is closed with no commit"
     gates = (rb"\(",)
-    default = False  # it does not see yet every helper that commits
     fixable = Safety.UNSAFE
 
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:

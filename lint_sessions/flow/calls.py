@@ -343,7 +343,7 @@ def held_by(run: Evaluator, node: cst.Call, holder: Holder, name: str, args: Arg
 def closure(run: Evaluator, node: cst.Call, sites: tuple[Site, ...], args: Arguments, state: State) -> list[Outcome]:
     """A nested function that names sessions of this one is called."""
     for site in sites:
-        state = instances.touched(state, site)
+        state = instances.touched(state, site).update(site, unsaved=None)  # it may commit
     kind = run.infer(node.func)
     inner = kind.scope.node if isinstance(kind, FunctionType) else None
     if inner is None:
