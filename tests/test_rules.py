@@ -81,7 +81,9 @@ def test_case(case: Case, tmp_path: Path) -> None:
 
 
 def config(case: Case, root: Path) -> Config:
-    return Config(root, extend_select=(case.rule,))
+    # The cases of all other rules bind no engine, which would tell nothing there.
+    ignored = () if case.rule == "unbound-session" else ("LS307",)
+    return Config(root, extend_select=(case.rule,), ignore=ignored)
 
 
 def found(root: Path, config: Config) -> list[tuple[str, int, str]]:
