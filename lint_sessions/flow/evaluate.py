@@ -133,6 +133,10 @@ class Evaluator(ABC):
         """Whether this function closes a session by a name that holds it: then it gives it to nobody before that."""
         return any(name in self.closed_names and value == Held(site) for name, value in state.names)
 
+    def is_borrowed(self, site: Site) -> bool:
+        """Whether a session is somebody else's of whom nothing is known; a caller in whose context this runs is."""
+        return not (site.acquired or site.managed or self.in_summary)
+
     def infer(self, node: cst.BaseExpression) -> Type | None:
         return self.types.infer(node, self.scope)
 
