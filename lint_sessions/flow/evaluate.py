@@ -14,8 +14,10 @@ from lint_sessions.flow.handlers import PENDING_ROLLBACK
 from lint_sessions.flow.instances import read
 from lint_sessions.flow.operations import KEEPERS, NEVER_RETURN
 from lint_sessions.flow.state import (
+    BegunTwice,
     EarlyRefresh,
     LateCommit,
+    Overrun,
     Poisoned,
     State,
     Unloaded,
@@ -23,6 +25,7 @@ from lint_sessions.flow.state import (
     joined,
     reopen,
 )
+from lint_sessions.flow.transactions import begins
 from lint_sessions.flow.values import (
     Bound,
     Cause,
@@ -113,6 +116,8 @@ class Evaluator(ABC):
         self.late: list[LateCommit] = []
         self.unloaded: list[Unloaded] = []
         self.early: list[EarlyRefresh] = []
+        self.overrun: list[Overrun] = []
+        self.begun_twice: list[BegunTwice] = []
 
     # --- helpers ---------------------------------------------------------------------------------------------------
 
@@ -288,7 +293,8 @@ class Evaluator(ABC):
                     state = read(self, node, base, state)
                 session = state.session(site)
                 if session is not None and session.phase is Phase.ENDED and site.flavor.expires:
-                    running = self.activate(state, site, node)
+                    begun = begins(self, state, site, node)
+                    running = self.activate(begun, site, node) if begun is not None else None
                     if running is None:
                         return []
                     state = running
@@ -418,7 +424,8 @@ class Evaluator(ABC):
         """What iterating over a value gives, and does."""
         match value:
             case Derived(site=site, form=Form.QUERY, stage=stage):
-                running = self.activate(state, site, node)
+                begun = begins(self, state, site, node)
+                running = self.activate(begun, site, node) if begun is not None else None
                 if running is None:
                     return []
                 self.fail(running, node, Cause.DATABASE)

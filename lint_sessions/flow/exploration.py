@@ -79,6 +79,8 @@ class Exploration:
         self.result.late = self.run.late
         self.result.unloaded = self.run.unloaded
         self.result.early = self.run.early
+        self.result.overrun = self.run.overrun
+        self.result.begun_twice = self.run.begun_twice
         return self.result
 
     def push(self, block: BasicBlock | None, state: State) -> None:

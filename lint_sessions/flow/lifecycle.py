@@ -9,8 +9,10 @@ import libcst as cst
 
 from lint_sessions.flow.graph import BasicBlock
 from lint_sessions.flow.state import (
+    BegunTwice,
     EarlyRefresh,
     LateCommit,
+    Overrun,
     Poisoned,
     State,
     Trail,
@@ -100,6 +102,8 @@ class Lifecycle:
     late: list[LateCommit] = field(default_factory=list)
     unloaded: list[Unloaded] = field(default_factory=list)
     early: list[EarlyRefresh] = field(default_factory=list)
+    overrun: list[Overrun] = field(default_factory=list)
+    begun_twice: list[BegunTwice] = field(default_factory=list)
     paused: list[Pause] = field(default_factory=list)
     """Of a generator that is followed to its yields: where it stands."""
     gave_up: bool = False
