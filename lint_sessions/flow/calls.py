@@ -118,7 +118,7 @@ def apply(run: Evaluator, node: cst.Call, callee: Value, args: Arguments, state:
             return closure(run, node, sites, args, state)
     kind = run.infer(node.func)
     state = instances.passed(run, node, kind, args, state)
-    return typed(run, node, kind, args, state if _quiet(node) else transactions.passed(run, kind, args, state))
+    return typed(run, node, kind, args, state if _quiet(node) else transactions.passed(run, node, kind, args, state))
 
 
 # --- methods of sessions and of what comes from them --------------------------------------------------------------

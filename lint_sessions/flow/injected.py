@@ -18,7 +18,7 @@ from lint_sessions.flow.summaries import SummaryTable
 from lint_sessions.flow.summary import entry
 from lint_sessions.flow.values import Given, Held, Session
 from lint_sessions.project.annotations import definition
-from lint_sessions.project.names import Kind, parameters, walk
+from lint_sessions.project.names import Kind, parameters, walk, walk_scope
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.types import Flavor, FunctionType
 from lint_sessions.project.wiring import Wiring
@@ -93,8 +93,8 @@ def _after(
         return session
     given = [p.name.value for p in parameters(node) if _dependency(wiring, p, function) is lender]
     if not given:
-        # It may be given an object that keeps the session.
-        return session if not any(True for _ in _before(wiring, function, 1)) else None
+        # It may be given an object that keeps the session, and call that.
+        return None if _calls(node) and any(True for _ in _before(wiring, function, 1)) else session
     if function.is_generator or len(given) > 1:
         return None
     summary = summaries.of(FunctionType(function), (Given(given[0], session, flavor),))
@@ -104,6 +104,12 @@ def _after(
     if best is None:
         return None
     return entry(replace(best, begun=replace(best.begun, before=True) if best.begun is not None else None))
+
+
+def _calls(node: cst.FunctionDef) -> bool:
+    """Whether a function calls anything, except for what it raises."""
+    raised = {id(part.exc) for part in walk_scope(node) if isinstance(part, cst.Raise)}
+    return any(isinstance(part, cst.Call) and id(part) not in raised for part in walk_scope(node.body))
 
 
 def _dependency(wiring: Wiring, param: cst.Param, function: Scope) -> Scope | None:

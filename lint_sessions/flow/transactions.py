@@ -72,12 +72,13 @@ def forget(state: State, sites: frozenset[Site] = frozenset()) -> State:
     return state
 
 
-def passed(run: Evaluator, kind: Type | None, args: Arguments, state: State) -> State:
+def passed(run: Evaluator, node: cst.Call, kind: Type | None, args: Arguments, state: State) -> State:
     """A call that is not a session's own: of the sessions that it is not given, it may know some all the same."""
     if isinstance(kind, ClassType) or (isinstance(kind, External) and kind.resolved):
         return state
     given = frozenset(value.site for _, value in args if isinstance(value, Held))
-    is_free = isinstance(kind, FunctionType) and kind.owner is None
+    is_imported = isinstance(kind, External) and isinstance(node.func, cst.Name)
+    is_free = is_imported or (isinstance(kind, FunctionType) and kind.owner is None)
     if is_free and not any(run.types.session_attribute(run.infer(arg.value)) for arg, _ in args):
         given |= frozenset(site for site, _ in state.sessions if site.acquired or site.key.startswith("param:"))
     return forget(state, given)
