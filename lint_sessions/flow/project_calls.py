@@ -213,6 +213,8 @@ def _change(state: State, site: Site, left: Session, node: cst.CSTNode) -> State
         state = reopen(state, site, node)
     if phase is Phase.ACTIVE and before.phase is not Phase.ACTIVE:
         state = state.note(node, "used", site)
+    if phase is Phase.ENDED and before.phase is Phase.ACTIVE:
+        state = state.note(node, "ended", site)
     state = state.update(
         site,
         phase=phase,

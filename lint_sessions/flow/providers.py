@@ -6,7 +6,7 @@ A framework, or a `with` block, resumes it once: normally, or by throwing in the
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import libcst as cst
 
@@ -14,7 +14,7 @@ from lint_sessions.flow.lifecycle import Lifecycle, Pause
 from lint_sessions.flow.runs import follow, resume
 from lint_sessions.flow.state import State
 from lint_sessions.flow.summaries import SummaryTable
-from lint_sessions.flow.values import Cause, Raised, sites_in
+from lint_sessions.flow.values import Cause, Phase, Raised, sites_in
 from lint_sessions.project.names import walk_scope
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.sessions import Types
@@ -52,6 +52,14 @@ class Provider:
             types = self.summaries.types
             self._runs[key] = resume(types, self.summaries, self.scope, self.yields[place], (), raised, to_yield=True)
         return self._runs[key]
+
+    def in_use(self, place: cst.Yield, raised: Raised | None) -> Lifecycle:
+        """The same, where whoever was lent the session has begun a transaction in it."""
+        sites = {site: pause.state.session(site) for pause in self.yields[place] for site in sites_in(pause.value)}
+        used = ((site.key.removeprefix("param:"), s) for site, s in sites.items() if s is not None)
+        sessions = tuple((name, replace(session, phase=Phase.ACTIVE)) for name, session in used)
+        pauses = self.yields[place]
+        return resume(self.summaries.types, self.summaries, self.scope, pauses, sessions, raised, to_yield=True)
 
     def trail(self, place: cst.Yield, state: State) -> list[tuple[cst.CSTNode, str]]:
         """The notable steps since a yield, in the order of the run."""
