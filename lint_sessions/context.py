@@ -7,6 +7,7 @@ from pathlib import Path
 
 import libcst as cst
 
+from lint_sessions.config import Config
 from lint_sessions.flow.lifecycle import Lifecycle
 from lint_sessions.flow.providers import Provider, provider
 from lint_sessions.flow.summaries import SummaryTable
@@ -22,11 +23,20 @@ class Context:
     """What a rule can ask while one block is visited, and where it reports."""
 
     def __init__(
-        self, summaries: SummaryTable, wiring: Wiring, path: Path, block: Block, scope: Scope, *, fixes: bool
+        self,
+        summaries: SummaryTable,
+        wiring: Wiring,
+        config: Config,
+        path: Path,
+        block: Block,
+        scope: Scope,
+        *,
+        fixes: bool,
     ) -> None:
         self.types = summaries.types
         self.summaries = summaries
         self.wiring = wiring
+        self.config = config
         self.path = path
         self.document = block.document
         self.block = block

@@ -151,7 +151,9 @@ def _unsuppressed(
         text = _as_published(document.text[block.start : block.end], aliases).encode("utf-8", "replace")
         suspects = [rule for rule in chosen if all(re.search(gate, text) for gate in rule.gates)]
         if suspects:
-            context = Context(analysis.summaries, analysis.wiring, document.path, block, scope, fixes=fixes)
+            context = Context(
+                analysis.summaries, analysis.wiring, analysis.config, document.path, block, scope, fixes=fixes
+            )
             _visit(block.node, _visitors([rule(context) for rule in suspects]), context)
             found += context.findings
     return found

@@ -3,12 +3,13 @@
 A `##` title begins a case. Its first `python` block is the source; comments `# error: [LS101]` at the ends of rows are
 all the findings of all rules that are on by default, and of the page's own. Blocks that begin with `# file: app/db.py` are the modules of one project. A block
 `python fixed` is what the safe fixes make of the source, `python unsafe-fixed` what all fixes make of it; each may name
-its file in the same way.
+its file in the same way. A `toml` block is the configuration.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,11 +17,12 @@ import libcst as cst
 import pytest
 
 from lint_sessions import engine
-from lint_sessions.config import Config
+from lint_sessions.config import OWN_FILE, Config, Configs
 from lint_sessions.source.document import Document
 
 TITLE = re.compile(r"^## (.+)$", re.MULTILINE)
 BLOCK = re.compile(r"^```python( fixed| unsafe-fixed)?\n(?:# file: (\S+)\n)?(.*?)^```$", re.MULTILINE | re.DOTALL)
+TABLE = re.compile(r"^```toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ERROR = re.compile(r"  # error: ((?:\[LS\d{3}\] ?)+)$", re.MULTILINE)
 ONLY = "example.py"
 
@@ -31,6 +33,7 @@ class Case(NamedTuple):
     errors: list[tuple[str, int, str]]
     fixed: dict[str, str]
     unsafe: bool
+    table: str
 
 
 def cases() -> list[object]:
@@ -54,6 +57,7 @@ def case(stem: str, text: str) -> Case:
         errors=sorted(error for file, code in marked.items() for error in errors(file, code)),
         fixed={file: code for tag, file, code in blocks if tag},
         unsafe=any(tag == "unsafe-fixed" for tag, _, _ in blocks),
+        table="".join(TABLE.findall(text)),
     )
 
 
@@ -78,7 +82,10 @@ def test_case(case: Case, tmp_path: Path) -> None:
 
 
 def config(case: Case, root: Path) -> Config:
-    return Config(root, extend_select=(case.rule,))
+    if not case.table:
+        return Config(root, extend_select=(case.rule,))
+    (root / OWN_FILE).write_text(case.table, encoding="utf-8")
+    return replace(Configs().of_folder(root), extend_select=(case.rule,))
 
 
 def found(root: Path, config: Config) -> list[tuple[str, int, str]]:
