@@ -24,6 +24,9 @@ EXCLUDE = (
 )  # fmt: skip
 """Never searched unless `exclude` says otherwise; the same folders as Ruff's."""
 
+OWNED = ("commit", "rollback", "open")
+"""What can be left to some modules of a project."""
+
 OWN_FILE = "lint-sessions.toml"
 ROOT_MARKS = (".git", "setup.cfg", "setup.py", "pyproject.toml")
 
@@ -77,6 +80,8 @@ class Config:
     """Names that are session providers where their definition cannot be found, besides the well-known ones."""
     fastapi_version: str | None = None
     """A version or range that holds in place of what the project's dependencies say."""
+    owners: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Which modules may commit, roll back and open sessions, as patterns; whatever is not named everybody may."""
     isolated: bool = False
     command: Selection = field(default_factory=Selection)
 
@@ -88,6 +93,10 @@ class Config:
     def excludes(self, path: Path) -> bool:
         """Whether the patterns of `exclude` and `extend-exclude` name this file or a folder it lies in."""
         return _matches((*self.exclude, *self.extend_exclude), path, self.root)
+
+    def may(self, what: str, path: Path) -> bool:
+        """Whether a file may do what only the `owners` may: `commit`, `rollback` or `open`."""
+        return all(_matches(patterns, path, self.root) for key, patterns in self.owners if key == what)
 
     def check_selectors(self, known: Iterable[tuple[str, str]]) -> None:
         """Raise `ConfigError` for a selector that selects none of the `known` rules (code and name)."""
@@ -224,6 +233,18 @@ def _ignores(value: object) -> str | None:
     return next((f"at {pattern!r} {problem}" for pattern, problem in problems if problem), None)
 
 
+def _owners(value: object) -> str | None:
+    if not isinstance(value, Mapping):
+        return f"must be a table with a list of patterns for each of {', '.join(OWNED)}, not {_kind(value)}"
+    for key, patterns in value.items():
+        if key not in OWNED:
+            return f"has the unknown key `{key}`{_did_you_mean(key, OWNED)}"
+        problem = _strings(patterns)
+        if problem:
+            return f"at `{key}` {problem}"
+    return None
+
+
 _READERS = {
     "select": _strings,
     "ignore": _strings,
@@ -234,6 +255,7 @@ _READERS = {
     "factories": _names,
     "providers": _names,
     "fastapi-version": problem_of,
+    "owners": _owners,
 }
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import libcst as cst
 
+from lint_sessions.config import Config
 from lint_sessions.flow.blocking import Blocking
 from lint_sessions.flow.lifecycle import Lifecycle
 from lint_sessions.flow.providers import Provider, provider
@@ -29,6 +30,7 @@ class Context:
         blocking: Blocking,
         serving: Serving,
         requirements: Requirements,
+        config: Config,
         path: Path,
         block: Block,
         scope: Scope,
@@ -40,6 +42,7 @@ class Context:
         self.blocking = blocking
         self.serving = serving
         self.wiring = serving.wiring
+        self.config = config
         self.path = path
         self.document = block.document
         self.block = block

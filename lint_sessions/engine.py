@@ -157,7 +157,7 @@ def _unsuppressed(
         text = _as_published(document.text[block.start : block.end], aliases).encode("utf-8", "replace")
         suspects = [rule for rule in chosen if all(re.search(gate, text) for gate in rule.gates)]
         if suspects:
-            facts = analysis.summaries, analysis.blocking, analysis.serving, analysis.requirements
+            facts = analysis.summaries, analysis.blocking, analysis.serving, analysis.requirements, analysis.config
             context = Context(*facts, document.path, block, scope, fixes=fixes)
             _visit(block.node, _visitors([rule(context) for rule in suspects]), context)
             found += context.findings

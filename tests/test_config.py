@@ -37,6 +37,7 @@ def test_everything_can_be_configured(tmp_path: Path) -> None:
         factories = ["make_db", "app.db.Local"]
         providers = ["db"]
         fastapi-version = "0.115"
+        owners = { commit = ["services/"], open = ["db.py"] }
         """,
     )
     assert config == Config(
@@ -51,6 +52,7 @@ def test_everything_can_be_configured(tmp_path: Path) -> None:
         factories=("make_db", "app.db.Local"),
         providers=("db",),
         fastapi_version="0.115",
+        owners=(("commit", ("services/",)), ("open", ("db.py",))),
     )
     assert {config} == {config}
 
@@ -119,6 +121,11 @@ class TestNearest:
         pytest.param("[tool.lint-sessions]\nper-file-ignores = ['x']", "must be a table of patterns", id="table"),
         pytest.param("[tool.lint-sessions.per-file-ignores]\n'a' = 'LS1'", "at 'a' must be a list", id="pattern"),
         pytest.param("[tool.lint-sessions]\nfactories = ['a b']", "must hold Python names, not 'a b'", id="name"),
+        pytest.param("[tool.lint-sessions]\nowners = ['x']", "`owners` must be a table", id="owners"),
+        pytest.param("[tool.lint-sessions.owners]\ncomit = []", "did you mean `commit`?", id="owners-key"),
+        pytest.param(
+            "[tool.lint-sessions.owners]\nopen = 'x'", "at `open` must be a list of strings", id="owners-list"
+        ),
         pytest.param("[tool]\nlint-sessions = 1", "`tool.lint-sessions` must be a table", id="no-table"),
         pytest.param("[tool", "is not valid TOML: ", id="broken"),
     ],
@@ -234,3 +241,21 @@ class TestSelectors:
         with pytest.raises(ConfigError) as caught:
             config.check_selectors(KNOWN)
         assert says in str(caught.value)
+
+
+class TestOwners:
+    CONFIG = Config(Path("/project"), owners=(("commit", ("services/", "!services/mail.py")), ("open", ())))
+
+    @pytest.mark.parametrize(
+        ("what", "path", "may"),
+        [
+            pytest.param("commit", "services/users.py", True, id="owner"),
+            pytest.param("commit", "app/services/users.py", True, id="at any depth"),
+            pytest.param("commit", "services/mail.py", False, id="taken out again"),
+            pytest.param("commit", "routes.py", False, id="no owner"),
+            pytest.param("open", "services/users.py", False, id="nobody"),
+            pytest.param("rollback", "routes.py", True, id="not configured"),
+        ],
+    )
+    def test_who_may(self, what: str, path: str, may: bool) -> None:
+        assert self.CONFIG.may(what, self.CONFIG.root / path) is may

@@ -75,7 +75,7 @@ def test_an_example_is_found_and_what_to_use_instead_is_not(page: pages.Page, ti
         for number, block in enumerate(blocks)
         for finding in engine.check_document(
             Document.from_bytes(tmp_path / f"example_{number}.py", block.encode()),
-            Config(tmp_path, extend_select=(page.code,)),
+            Config(tmp_path, extend_select=(page.code,), owners=(("commit", ("services/",)),)),
         )
     }
     assert page.code in found if title == "Example" else not found

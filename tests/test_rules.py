@@ -3,12 +3,13 @@
 A `##` title begins a case. Its first `python` block is the source; comments `# error: [LS101]` at the ends of rows are
 all the findings of all rules that are on by default, and of the page's own. Blocks that begin with `# file: app/db.py` are the modules of one project; a `text` block that begins so is another file of it. A block
 `python fixed` is what the safe fixes make of the source, `python unsafe-fixed` what all fixes make of it; each may name
-its file in the same way.
+its file in the same way. A `toml` block is the configuration.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,12 +17,13 @@ import libcst as cst
 import pytest
 
 from lint_sessions import engine
-from lint_sessions.config import Config
+from lint_sessions.config import OWN_FILE, Config, Configs
 from lint_sessions.source.document import Document
 
 TITLE = re.compile(r"^## (.+)$", re.MULTILINE)
 BLOCK = re.compile(r"^```python( fixed| unsafe-fixed)?\n(?:# file: (\S+)\n)?(.*?)^```$", re.MULTILINE | re.DOTALL)
 OTHER = re.compile(r"^```text\n# file: (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+TABLE = re.compile(r"^```toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ERROR = re.compile(r"  # error: ((?:\[LS\d{3}\] ?)+)$", re.MULTILINE)
 ONLY = "example.py"
 
@@ -33,6 +35,7 @@ class Case(NamedTuple):
     fixed: dict[str, str]
     others: dict[str, str]
     unsafe: bool
+    table: str
 
 
 def cases() -> list[object]:
@@ -57,6 +60,7 @@ def case(stem: str, text: str) -> Case:
         fixed={file: code for tag, file, code in blocks if tag},
         others=dict(OTHER.findall(text)),
         unsafe=any(tag == "unsafe-fixed" for tag, _, _ in blocks),
+        table="".join(TABLE.findall(text)),
     )
 
 
@@ -83,7 +87,10 @@ def test_case(case: Case, tmp_path: Path) -> None:
 def config(case: Case, root: Path) -> Config:
     # The cases of all other rules bind no engine, which would tell nothing there.
     ignored = () if case.rule == "unbound-session" else ("LS307",)
-    return Config(root, extend_select=(case.rule,), ignore=ignored)
+    if not case.table:
+        return Config(root, extend_select=(case.rule,), ignore=ignored)
+    (root / OWN_FILE).write_text(case.table, encoding="utf-8")
+    return replace(Configs().of_folder(root), extend_select=(case.rule,), ignore=ignored)
 
 
 def found(root: Path, config: Config) -> list[tuple[str, int, str]]:

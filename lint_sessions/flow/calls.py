@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import libcst as cst
 
-from lint_sessions.flow import instances
+from lint_sessions.flow import instances, transactions
 from lint_sessions.flow.arguments import Arguments
 from lint_sessions.flow.evaluate import Evaluator, Outcome
 from lint_sessions.flow.managers import stacked
@@ -93,8 +93,12 @@ class Run(Evaluator):
         return [out for before, base in bases for out in self.attribute(node, base, before, called=True)]
 
     def settle(self, value: Value, state: State) -> list[Outcome]:
-        if isinstance(value, Pending):
-            return [(after, value.result) for after, _ in perform(self, value.node, value.site, value.name, state)]
+        match value:
+            case Pending():
+                return [(after, value.result) for after, _ in perform(self, value.node, value.site, value.name, state)]
+            case Manager(begin=cst.CSTNode() as node) if value.site.flavor.is_async:
+                begun = transactions.begin(self, state, value.site, node)
+                return [(begun, replace(value, begin=None))] if begun is not None else []
         return [(state, value)]
 
 
@@ -115,7 +119,8 @@ def apply(run: Evaluator, node: cst.Call, callee: Value, args: Arguments, state:
         case Holder(sites=sites, kind=None):
             return closure(run, node, sites, args, state)
     kind = run.infer(node.func)
-    return typed(run, node, kind, args, instances.passed(run, node, kind, args, state))
+    state = instances.passed(run, node, kind, args, state)
+    return typed(run, node, kind, args, state if _quiet(node) else transactions.passed(run, node, kind, args, state))
 
 
 # --- methods of sessions and of what comes from them --------------------------------------------------------------
@@ -125,11 +130,14 @@ def operation(run: Evaluator, node: cst.Call, site: Site, name: str, args: Argum
     """A method of a session is called; the coroutine of an AsyncSession waits until it is awaited."""
     state = escape(state, (s for _, value in args for s in sites_in(value) if s != site))
     if name in ("begin", "begin_nested"):
-        return begin(run, node, site, state, savepoint=name == "begin_nested")
+        return begin(run, node, site, state, savepoint=name == "begin_nested" or transactions.is_nested(node))
     if name == "query":
         return [(state, Derived(site, Form.QUERY, instances.queried(run, node)))]
     if name in ("add", "add_all"):
-        state = written(state.update(site, pending=True), site, node)
+        begun = transactions.begins(run, state, site, node)
+        if begun is None:
+            return []
+        state = written(begun.update(site, pending=True), site, node)
         return [(instances.added(run, node, site, state), None)]
     if name == "refresh" and args and isinstance(args[0][0].value, cst.Name):
         state = instances.refreshed(run, node, site, state)
@@ -140,7 +148,7 @@ def operation(run: Evaluator, node: cst.Call, site: Site, name: str, args: Argum
     if name == "expunge_all":
         state = instances.forgotten(state, site)
     if name in NEUTRAL:
-        return [(state, None)]
+        return [(state, transactions.stands(state, site) if name == "in_transaction" else None)]
     if name in ("__enter__", "__aenter__"):
         return [(state, Held(site))]
     if site.flavor.is_async and name in COROUTINES:
@@ -156,11 +164,17 @@ def begin(run: Evaluator, node: cst.Call, site: Site, state: State, *, savepoint
         if not run.is_sound(state, site, node):
             return []
         if session is not None and session.phase is Phase.ACTIVE:
-            run.fail(state, node, Cause.DATABASE)  # a transaction has begun already
-        return [(state, Manager(site, entered, closes=False, commits=True))]
-    begun = flushed(run, state, site, node)
-    manager = Manager(site, entered, closes=False, savepoint=True, ran=session.ran)
-    return [(begun.update(site, ran=False), manager)] if begun is not None else []
+            run.fail(state, node, Cause.DATABASE)  # a transaction may have begun already
+        # An AsyncSession begins when what it gives is awaited or entered.
+        if node.args:
+            return [(state, Manager(site, entered, closes=False, commits=True))]  # subtransactions of SQLAlchemy 1
+        now = state if site.flavor.is_async else transactions.begin(run, state, site, node)
+        manager = Manager(site, entered, closes=False, commits=True, begin=node)
+        return [(now, manager)] if now is not None else []
+    standing = transactions.begins(run, state, site, node)
+    begun = flushed(run, standing, site, node) if standing is not None else None
+    manager = Manager(site, entered, closes=False, savepoint=True, ran=session.ran, in_begin=session.in_begin)
+    return [(begun.update(site, ran=False, in_begin=False), manager)] if begun is not None else []
 
 
 def flushed(run: Evaluator, state: State, site: Site, node: cst.CSTNode) -> State | None:
@@ -179,7 +193,8 @@ def execute(
     A failing flush or commit poisons the transaction, a statement that fails after a flush that went well does not. A
     statement whose task is cancelled takes its connection with it, and the transaction goes on only after a rollback.
     """
-    running = run.activate(state, site, node)
+    begun = transactions.begins(run, state, site, node)
+    running = run.activate(begun, site, node) if begun is not None else None
     if running is None:
         return None
     failing = running
@@ -216,12 +231,15 @@ def perform(run: Evaluator, node: cst.CSTNode, site: Site, name: str, state: Sta
     if name in CLOSING:
         return [(closed(state, site, node), None)]
     if name == "rollback":
-        undone = rolled_back(state, site)
+        undone = rolled_back(transactions.ended(state, site, node), site)
         has_begun = session.phase is Phase.ACTIVE or session.pending
         return [(undone.note(node, "rolled back", site) if has_begun else undone, None)]
     sound = session.failed is None
     if name in FLUSHING and sound and not session.pending and _has_nothing_to_store(run, state, site, name):
-        return [(state, None)]
+        if name == "flush":
+            return [(state, None)]
+        begun = transactions.begins(run, state, site, node)
+        return [(transactions.ended(begun, site, node), None)] if begun is not None else []
     if name == "commit" and (raised := state.suspended()) is not None:
         run.late.append(LateCommit(site, node, raised, state))
     if name not in FLUSHING:
@@ -231,6 +249,7 @@ def perform(run: Evaluator, node: cst.CSTNode, site: Site, name: str, state: Sta
     if after is None:
         return []
     if name == "commit":
+        after = transactions.ended(after, site, node)
         return [(committed(after.update(site, phase=Phase.ENDED), site, node), None)]
     if name == "flush":
         after = instances.flushed(after, site)
@@ -263,7 +282,7 @@ def _is_write(run: Evaluator, node: cst.Call) -> bool:
 def _has_nothing_to_store(run: Evaluator, state: State, site: Site, name: str) -> bool:
     """Whether a flush or commit with nothing added does nothing at all; an instance at hand may have been changed."""
     session = state.session(site)
-    if session is None or session.phase is Phase.CLOSED:
+    if session is None or session.phase is Phase.CLOSED or (name == "flush" and session.over is not None):
         return True
     if name == "flush" or session.phase is Phase.ACTIVE:
         return False
@@ -275,6 +294,8 @@ def _has_nothing_to_store(run: Evaluator, state: State, site: Site, name: str) -
 def transaction(run: Evaluator, node: cst.Call, manager: Manager, name: str, state: State) -> list[Outcome]:
     """A method of the transaction or savepoint that `begin` or `begin_nested` gave."""
     site = manager.site
+    if name in ("rollback", "close", "commit"):
+        state = transactions.ended(state, site, node, of=manager)
     if name in ("rollback", "close"):
         return [(rolled_back(state, site, to_savepoint=manager.savepoint), None)]
     if name == "commit":
@@ -332,7 +353,7 @@ def held_by(run: Evaluator, node: cst.Call, holder: Holder, name: str, args: Arg
     for _, value in args:
         state = escape(state, sites_in(value))
     for site in holder.sites:
-        used = run.activate(state, site, node)
+        used = run.activate(state.update(site, begun=None), site, node)
         if used is None:
             return []
         state = used
@@ -359,7 +380,8 @@ def closure(run: Evaluator, node: cst.Call, sites: tuple[Site, ...], args: Argum
         and part.value.value in names
     }
     for site in sites:
-        after = closed(state, site, node) if site in ended else run.activate(state, site, node)
+        unknown_now = state.update(site, begun=None)
+        after = closed(state, site, node) if site in ended else run.activate(unknown_now, site, node)
         if after is None:
             return []
         state = after
@@ -394,7 +416,7 @@ def typed(run: Evaluator, node: cst.Call, kind: Type | None, args: Arguments, st
             return [(state, Held(site))]
         case MethodType(owner=FactoryType(flavor=flavor), name="begin"):
             state, site = run.acquire(state, node, flavor)
-            return [(state, Manager(site, Held(site), closes=True, commits=True))]
+            return [(state, Manager(site, Held(site), closes=True, commits=True, begin=node))]
         case MethodType(owner=EngineType() | ConnectionType() | FactoryType()):
             run.fail(state, node, Cause.ERROR)
             return [(escape(state, (s for _, v in args for s in sites_in(v))), None)]

@@ -15,8 +15,10 @@ from lint_sessions.flow.instances import read
 from lint_sessions.flow.operations import KEEPERS, NEVER_RETURN
 from lint_sessions.flow.slow import is_slow
 from lint_sessions.flow.state import (
+    BegunTwice,
     EarlyRefresh,
     LateCommit,
+    Overrun,
     Poisoned,
     State,
     Unloaded,
@@ -26,6 +28,7 @@ from lint_sessions.flow.state import (
     joined,
     reopen,
 )
+from lint_sessions.flow.transactions import begins
 from lint_sessions.flow.values import (
     Bound,
     Cause,
@@ -118,6 +121,8 @@ class Evaluator(ABC):
         self.early: list[EarlyRefresh] = []
         self.unseen: list[Unseen] = []
         self.waited: list[Waited] = []
+        self.overrun: list[Overrun] = []
+        self.begun_twice: list[BegunTwice] = []
 
     # --- helpers ---------------------------------------------------------------------------------------------------
 
@@ -300,7 +305,8 @@ class Evaluator(ABC):
                     state = read(self, node, base, state)
                 session = state.session(site)
                 if session is not None and session.phase is Phase.ENDED and site.flavor.expires:
-                    running = self.activate(state, site, node)
+                    begun = begins(self, state, site, node)
+                    running = self.activate(begun, site, node) if begun is not None else None
                     if running is None:
                         return []
                     state = running
@@ -437,7 +443,8 @@ class Evaluator(ABC):
         """What iterating over a value gives, and does."""
         match value:
             case Derived(site=site, form=Form.QUERY, stage=stage):
-                running = self.activate(state, site, node)
+                begun = begins(self, state, site, node)
+                running = self.activate(begun, site, node) if begun is not None else None
                 if running is None:
                     return []
                 self.fail(running, node, Cause.DATABASE)

@@ -81,6 +81,8 @@ class Exploration:
         self.result.early = self.run.early
         self.result.unseen = self.run.unseen
         self.result.waited = self.run.waited
+        self.result.overrun = self.run.overrun
+        self.result.begun_twice = self.run.begun_twice
         return self.result
 
     def push(self, block: BasicBlock | None, state: State) -> None:

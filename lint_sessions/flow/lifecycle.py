@@ -9,8 +9,10 @@ import libcst as cst
 
 from lint_sessions.flow.graph import BasicBlock
 from lint_sessions.flow.state import (
+    BegunTwice,
     EarlyRefresh,
     LateCommit,
+    Overrun,
     Poisoned,
     State,
     Trail,
@@ -104,6 +106,8 @@ class Lifecycle:
     early: list[EarlyRefresh] = field(default_factory=list)
     unseen: list[Unseen] = field(default_factory=list)
     waited: list[Waited] = field(default_factory=list)
+    overrun: list[Overrun] = field(default_factory=list)
+    begun_twice: list[BegunTwice] = field(default_factory=list)
     paused: list[Pause] = field(default_factory=list)
     """Of a generator that is followed to its yields: where it stands."""
     gave_up: bool = False

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from lint_sessions.flow import transactions
 from lint_sessions.flow.generators import enter_generated, fail_generated, leave_generated
 from lint_sessions.flow.handlers import dispatch
 from lint_sessions.flow.objects import enter_object, fail_object, leave_object, manager_of
@@ -63,10 +64,12 @@ def entering(
     match value:
         case Held(site=site):
             return [(state, value, Manager(site, value, closes=True))]
-        case Manager():
-            return [(state, value.entered, value)]
-        case Stack():
-            return [(state, value, value)]
+        case Manager(site=site, begin=cst.CSTNode() as call):
+            # An AsyncSession begins only here.
+            begun = transactions.begin(run, state, site, call) if site.flavor.is_async else state
+            return [(transactions.entered(begun, site, call), value.entered, value)] if begun is not None else []
+        case Manager() | Stack():
+            return [(state, value.entered if isinstance(value, Manager) else value, value)]
     made = run.infer(expression)
     known_object = manager_of(expression, made, value)
     if known_object is not None and (isinstance(value, Holder) or not isinstance(run.types.entered(made), SessionType)):
@@ -130,7 +133,7 @@ def leave_begun(run: Evaluator, manager: Manager, node: cst.CSTNode, state: Stat
         phase = Phase.CLOSED if session.phase is Phase.CLOSED and not session.pending else Phase.ENDED
         state = committed(state, site, node).update(site, phase=phase, pending=False)
     state = state.update(site, unsaved=None)
-    ended = closed(state, site, node) if manager.closes else rolled_back(state, site)
+    ended = transactions.left(closed(state, site, node) if manager.closes else rolled_back(state, site), site)
     if session.phase is Phase.ACTIVE or session.pending:
         run.fail(ended, node, Cause.DATABASE)
     return [ended]
@@ -141,6 +144,7 @@ def leave_savepoint(run: Evaluator, manager: Manager, node: cst.CSTNode, state: 
     site, session = manager.site, state.session(manager.site)
     if session is None or session.failed is not None:
         return [left_savepoint(state, manager)]
+    state = state.update(site, in_begin=manager.in_begin)
     if not session.ran and not session.pending:
         return [state.update(site, ran=manager.ran)]
     after = run.activate(state, site, node) if session.pending else state
@@ -155,7 +159,8 @@ def left_savepoint(state: State, manager: Manager) -> State:
     """What was done since the savepoint is rolled back."""
     session = state.session(manager.site)
     ran = manager.ran or (session is not None and session.ran)
-    return rolled_back(state, manager.site, to_savepoint=True).update(manager.site, ran=ran)
+    undone = rolled_back(state, manager.site, to_savepoint=True)
+    return undone.update(manager.site, ran=ran, in_begin=manager.in_begin)
 
 
 def leave_error(run: Evaluator, item: cst.WithItem, state: State) -> tuple[list[State], list[State]]:
@@ -189,9 +194,10 @@ def leave_failing(run: Evaluator, manager: Leaving, node: cst.CSTNode, state: St
         case Entered():
             return fail_generated(run, node, manager, state)
         case Manager(site=site):
-            if manager.closes:
-                return [], [closed(state, site, node)]
-            return [], [left_savepoint(state, manager) if manager.savepoint else rolled_back(state, site)]
+            if manager.savepoint:
+                return [], [left_savepoint(state, manager)]
+            ended = closed(state, site, node) if manager.closes else rolled_back(state, site)
+            return [], [transactions.left(ended, site)]
     return [], [leave_holder(run, state, manager, node)]
 
 

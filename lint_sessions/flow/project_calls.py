@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import libcst as cst
 
+from lint_sessions.flow import transactions
 from lint_sessions.flow.arguments import Arguments, by_parameter, declared, entries, sessions_among
 from lint_sessions.flow.evaluate import Evaluator, Outcome
 from lint_sessions.flow.instances import touched
@@ -29,6 +30,7 @@ from lint_sessions.flow.values import (
     Holder,
     Pending,
     Phase,
+    Place,
     Raised,
     Session,
     Site,
@@ -171,7 +173,8 @@ def _own(run: Evaluator, kind: FunctionType, caller: Caller, state: State) -> It
 
 
 def refused(run: Evaluator, node: cst.CSTNode, summary: Summary, state: State, sessions: dict[str, Site]) -> None:
-    """Sessions that are poisoned when they are passed, and used inside."""
+    """Sessions that are poisoned when they are passed, and used inside; or whose transaction refuses what is done."""
+    transactions.told(run, node, summary, state, sessions)
     for name in summary.refused:
         session = state.session(sessions[name]) if name in sessions else None
         if session is not None and session.failed is not None and session.swallowed is not None:
@@ -220,6 +223,8 @@ def _change(state: State, site: Site, left: Session, node: cst.CSTNode) -> State
         return state
     if left.saved:
         state = touched(committed(state, site, node), site)  # it may have loaded again what it has expired
+    begun, over = _place(left.begun, before.begun, node), _place(left.over, before.over, node)
+    state = state.update(site, begun=begun, over=over, in_begin=left.in_begin)
     state = state.update(site, unsaved=_write(left.unsaved, before.unsaved, node))
     if left.phase is Phase.CLOSED:
         writes = (
@@ -234,6 +239,8 @@ def _change(state: State, site: Site, left: Session, node: cst.CSTNode) -> State
         state = reopen(state, site, node)
     if phase is Phase.ACTIVE and before.phase is not Phase.ACTIVE:
         state = state.note(node, "used", site)
+    if phase is Phase.ENDED and before.phase is Phase.ACTIVE:
+        state = state.note(node, "ended", site)
     state = state.update(
         site,
         phase=phase,
@@ -251,6 +258,11 @@ def _write(left: Write | None, before: Write | None, node: cst.CSTNode) -> Write
     if left is None:
         return None
     return before if left.node is None else Write(node)
+
+
+def _place(left: Place | None, before: Place | None, node: cst.CSTNode) -> Place | None:
+    """The same for what has begun or ended a transaction."""
+    return left if left is None else before if left.before else Place(node)
 
 
 def _failure(left: Session, before: Failure | None, node: cst.CSTNode) -> Failure | None:
@@ -278,6 +290,7 @@ def returned(
         after, site = run.acquire(after, node, inner.flavor, number)
         failed = _failure(left, None, node)
         after = after.update(site, phase=left.phase, pending=left.pending, failed=failed, swallowed=left.swallowed)
+        after = after.update(site, begun=_place(left.begun, None, node))
         value = moved(value, inner, site)
     for name, site in sessions.items():
         value = moved(value, Site(f"param:{name}"), site)

@@ -6,7 +6,7 @@ A framework, or a `with` block, resumes it once: normally, or by throwing in the
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import libcst as cst
 
@@ -69,6 +69,14 @@ class Provider:
         steps = ((step, lent) for state, lent in self.after_writing(place) for step in self._since(place, state))
         stored = (s.node for s, lent in steps if s.event == "committed" and s.site is not None and s.site.key in lent)
         return list(dict.fromkeys(stored))
+
+    def in_use(self, place: cst.Yield, raised: Raised | None) -> Lifecycle:
+        """The same, where whoever was lent the session has begun a transaction in it."""
+        sites = {site: pause.state.session(site) for pause in self.yields[place] for site in sites_in(pause.value)}
+        used = ((site.key.removeprefix("param:"), s) for site, s in sites.items() if s is not None)
+        sessions = tuple((name, replace(session, phase=Phase.ACTIVE)) for name, session in used)
+        pauses = self.yields[place]
+        return resume(self.summaries.types, self.summaries, self.scope, pauses, sessions, raised, to_yield=True)
 
     def trail(self, place: cst.Yield, state: State) -> list[tuple[cst.CSTNode, str]]:
         """The notable steps since a yield, in the order of the run."""

@@ -11,6 +11,7 @@ from lint_sessions.flow.values import (
     WAITING,
     Derived,
     Phase,
+    Place,
     Raised,
     Session,
     Site,
@@ -176,7 +177,7 @@ def joined(outcomes: Sequence[tuple[State, list[Value]]]) -> list[tuple[State, l
 def escape(state: State, sites: Iterable[Site]) -> State:
     """Hand sessions to somebody this function knows nothing of: it owes them nothing any more."""
     for site in sites:
-        state = state.update(site, owned=False, stored=True)
+        state = state.update(site, owned=False, stored=True, begun=None)
     return state
 
 
@@ -188,7 +189,7 @@ def closed(state: State, site: Site, node: cst.CSTNode) -> State:
     lost = session.lost
     if session.unsaved is not None and session.unsaved not in lost and not (session.stored or is_failing(state)):
         lost = (*lost, session.unsaved)
-    session = replace(session, phase=Phase.CLOSED, owned=False, pending=False, unsaved=None, lost=lost)
+    session = replace(session, phase=Phase.CLOSED, owned=False, pending=False, unsaved=None, lost=lost, begun=None)
     ended = replace(session, failed=None, swallowed=None, reopened=None)
     return state.put(site, ended).note(node, "closed", site)
 
@@ -305,6 +306,31 @@ class EarlyRefresh:
 
     site: Site
     node: cst.CSTNode
+    state: State
+
+
+@dataclass(frozen=True)
+class Overrun:
+    """A session is used in a `begin()` block whose transaction something in the block has ended."""
+
+    site: Site
+    end: cst.CSTNode
+    use: cst.CSTNode
+    before: bool
+    """In a summary: it was ended before the call."""
+    state: State
+
+
+@dataclass(frozen=True)
+class BegunTwice:
+    """A transaction is begun where one stands already."""
+
+    site: Site
+    first: Place
+    begin: cst.CSTNode
+    """The call of `begin`, also where it stands in a function that is called."""
+    node: cst.CSTNode
+    """The same, or the call of that function."""
     state: State
 
 

@@ -260,7 +260,10 @@ def _summary(runs: Lifecycle, function: FunctionType, made: frozenset[str] = fro
     if found is None:
         return None
     refused = {p.site.key.removeprefix("param:") for p in runs.poisoned if p.handler is SWALLOWED_BEFORE}
-    return Summary(found, tuple(sorted(refused)))
+    overrun = {(o.site.key.removeprefix("param:"), o.before) for o in runs.overrun}
+    begun_twice = {b.begin: b.site.key.removeprefix("param:") for b in runs.begun_twice if b.first.before}
+    twice = tuple((name, begin) for begin, name in begun_twice.items())
+    return Summary(found, tuple(sorted(refused)), tuple(sorted(overrun)), twice)
 
 
 def _is_stub(node: cst.FunctionDef) -> bool:

@@ -22,6 +22,7 @@ from lint_sessions.flow.values import (
     Held,
     Items,
     Phase,
+    Place,
     Raised,
     Session,
     Site,
@@ -65,6 +66,10 @@ class Summary:
     endings: tuple[Ending, ...]
     refused: tuple[str, ...] = ()
     """The sessions, by name, that were poisoned at the call and are used in it."""
+    overrun: tuple[tuple[str, bool], ...] = ()
+    """Those used after the transaction of the caller's `begin()` block was ended: before the call (true), or in it."""
+    begun_twice: tuple[tuple[str, cst.CSTNode], ...] = ()
+    """Those in which a transaction stood at the call, and the `begin()` in it."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +115,8 @@ def nothing_known(given: Iterable[Given] = (), *, is_async: bool = False) -> Sum
 
 def only_uses(given: Iterable[Given], *, is_async: bool) -> Summary:
     """Of a call that is being looked into already: it uses what it is given."""
-    used = tuple((g.name, replace(g.value, phase=Phase.ACTIVE)) for g in given if isinstance(g.value, Session))
+    sessions = ((g.name, g.value) for g in given if isinstance(g.value, Session))
+    used = tuple((name, replace(session, phase=Phase.ACTIVE, begun=None)) for name, session in sessions)
     return Summary(_may_fail(used, is_async))
 
 
@@ -131,9 +137,16 @@ def entry(session: Session, *, is_borrowed: bool) -> Session:
         unsaved=Write(None) if session.unsaved is not None else None,
         loaded=session.loaded or is_borrowed,
         ran=session.ran,
+        begun=_before(session.begun),
+        in_begin=session.in_begin,
+        over=_before(session.over),
         failed=Failure(session.failed.node, before=True) if session.failed is not None else None,
         swallowed=SWALLOWED_BEFORE if session.swallowed is not None else None,
     )
+
+
+def _before(place: Place | None) -> Place | None:
+    return replace(place, before=True) if place is not None else None
 
 
 def endings(

@@ -61,6 +61,15 @@ class Write:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where something happened to a transaction. Which place it was does not make two states different."""
+
+    node: cst.CSTNode = field(compare=False, repr=False)
+    before: bool = False
+    """In a summary: it was before the call."""
+
+
+@dataclass(frozen=True)
 class Session:
     """The typestate of one session."""
 
@@ -81,6 +90,12 @@ class Session:
     """Some name has held an instance of it, which may have been changed since."""
     ran: bool = True
     """False in a savepoint inside which no statement has run: it is not emitted before that."""
+    begun: Place | None = None
+    """What has begun the transaction that stands, where one stands for certain."""
+    in_begin: bool = False
+    """A `begin()` block stands around, which ends the transaction itself."""
+    over: Place | None = None
+    """What has ended the transaction of that block before its end: nothing can be executed any more in it."""
     failed: Failure | None = None
     """The statement whose flush or commit failed, with no rollback since."""
     swallowed: cst.CSTNode | None = None
@@ -179,9 +194,13 @@ class Manager:
     entered: Value
     closes: bool
     commits: bool = False
+    begin: cst.CSTNode | None = field(default=None, compare=False, repr=False)
+    """The call that begins the transaction of its block, where no other may stand then."""
     savepoint: bool = False
     ran: bool = True
     """Of a savepoint: whether a statement had run in the one around it."""
+    in_begin: bool = False
+    """Of a savepoint: whether a `begin()` block stands around it."""
     is_known: bool = True
     """False where nothing but the type tells that leaving it closes: it may commit as well."""
 

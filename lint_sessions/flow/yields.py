@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from lint_sessions.flow.state import State
+from lint_sessions.flow.transactions import forget
 from lint_sessions.flow.values import Cause, Failure, Phase, Site, sites_in
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ def yield_(run: Evaluator, node: cst.Yield, state: State) -> list[Outcome]:
     ends: list[Outcome] = []
     for after, value in values:
         sites = list(sites_in(value))
+        after = forget(after)
         lent = [site for site in sites if _lends(after, site)]
         ways = [after]
         if lent:
