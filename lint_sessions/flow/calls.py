@@ -251,6 +251,8 @@ def perform(run: Evaluator, node: cst.CSTNode, site: Site, name: str, state: Sta
     if name == "commit":
         after = transactions.ended(after, site, node)
         return [(committed(after.update(site, phase=Phase.ENDED), site, node), None)]
+    if name == "run_sync":
+        after = after.update(site, begun=None, unsaved=None)  # what runs in it may end the transaction
     if name == "flush":
         after = instances.flushed(after, site)
     elif name != "refresh":
