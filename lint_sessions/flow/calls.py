@@ -206,7 +206,7 @@ def execute(
     run.fail(failing, node, Cause.DATABASE)
     ended = failing.update(site, phase=Phase.ENDED)
     if site.flavor.is_async and run.minds_cancellation(ended):
-        run.fail(ended.update(site, failed=Failure(node), swallowed=None), node, Cause.EXIT)
+        run.fail(ended.update(site, failed=Failure(node, cancelled=True), swallowed=None), node, Cause.EXIT)
     return running
 
 

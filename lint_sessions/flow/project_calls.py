@@ -269,7 +269,7 @@ def _failure(left: Session, before: Failure | None, node: cst.CSTNode) -> Failur
     """What poisons a session after a call: what did before it, or the call itself."""
     if left.failed is None:
         return None
-    return before if left.failed.before else Failure(node)
+    return before if left.failed.before else replace(left.failed, node=node)
 
 
 def throw(run: Evaluator, node: cst.CSTNode, raised: Raised, state: State) -> None:

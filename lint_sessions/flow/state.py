@@ -214,7 +214,7 @@ def committed(state: State, site: Site, node: cst.CSTNode) -> State:
 
 
 def rolled_back(state: State, site: Site, *, to_savepoint: bool = False) -> State:
-    """The transaction ends, or what was done since a savepoint; either way the session is sound again."""
+    """The transaction ends, or what was done since a savepoint; the session is sound again, if it has a connection."""
     session = state.session(site)
     if session is None:
         return state
@@ -223,7 +223,9 @@ def rolled_back(state: State, site: Site, *, to_savepoint: bool = False) -> Stat
     has_begun = session.phase is Phase.ACTIVE or session.pending
     stored = Stage.STORED if not has_begun else None if to_savepoint else Stage.EXPIRED
     state = state.restage(site, {Stage.PENDING: None, Stage.ADDED: None, Stage.STORED: stored})
-    return state.put(site, replace(session, phase=phase, failed=None, swallowed=None, pending=False, unsaved=None))
+    undone = replace(session, phase=phase, pending=False, unsaved=None)
+    is_lost = to_savepoint and session.failed is not None and session.failed.cancelled
+    return state.put(site, undone if is_lost else replace(undone, failed=None, swallowed=None))
 
 
 def is_failing(state: State) -> bool:

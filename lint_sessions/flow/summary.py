@@ -17,7 +17,6 @@ from lint_sessions.flow.state import State
 from lint_sessions.flow.values import (
     Cause,
     Derived,
-    Failure,
     Given,
     Held,
     Items,
@@ -140,7 +139,7 @@ def entry(session: Session, *, is_borrowed: bool) -> Session:
         begun=_before(session.begun),
         in_begin=session.in_begin,
         over=_before(session.over),
-        failed=Failure(session.failed.node, before=True) if session.failed is not None else None,
+        failed=replace(session.failed, before=True) if session.failed is not None else None,
         swallowed=SWALLOWED_BEFORE if session.swallowed is not None else None,
     )
 

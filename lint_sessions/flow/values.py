@@ -50,6 +50,8 @@ class Failure:
     node: cst.CSTNode = field(compare=False, repr=False)
     before: bool = False
     """In a summary: it failed before the call."""
+    cancelled: bool = False
+    """The connection is lost with it, so that going back to a savepoint mends nothing."""
 
 
 @dataclass(frozen=True)
