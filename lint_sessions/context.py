@@ -7,13 +7,14 @@ from pathlib import Path
 
 import libcst as cst
 
+from lint_sessions.flow.blocking import Blocking
 from lint_sessions.flow.lifecycle import Lifecycle
 from lint_sessions.flow.providers import Provider, provider
 from lint_sessions.flow.summaries import SummaryTable
 from lint_sessions.project.names import path_to
 from lint_sessions.project.scopes import Scope
+from lint_sessions.project.serving import Serving
 from lint_sessions.project.types import FunctionType
-from lint_sessions.project.wiring import Wiring
 from lint_sessions.rule import Finding, LateFix, Note, Position, Rule, TraceStep
 from lint_sessions.source.document import Block
 
@@ -22,11 +23,21 @@ class Context:
     """What a rule can ask while one block is visited, and where it reports."""
 
     def __init__(
-        self, summaries: SummaryTable, wiring: Wiring, path: Path, block: Block, scope: Scope, *, fixes: bool
+        self,
+        summaries: SummaryTable,
+        blocking: Blocking,
+        serving: Serving,
+        path: Path,
+        block: Block,
+        scope: Scope,
+        *,
+        fixes: bool,
     ) -> None:
         self.types = summaries.types
         self.summaries = summaries
-        self.wiring = wiring
+        self.blocking = blocking
+        self.serving = serving
+        self.wiring = serving.wiring
         self.path = path
         self.document = block.document
         self.block = block

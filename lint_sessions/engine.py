@@ -15,10 +15,12 @@ import libcst as cst
 
 from lint_sessions.config import Config
 from lint_sessions.context import Context
+from lint_sessions.flow.blocking import Blocking
 from lint_sessions.flow.summaries import SummaryTable
 from lint_sessions.project.modules import Project
 from lint_sessions.project.names import children
 from lint_sessions.project.scopes import Scope, leaves
+from lint_sessions.project.serving import Serving
 from lint_sessions.project.sessions import Types
 from lint_sessions.project.wiring import Wiring
 from lint_sessions.registry import INVALID_SYNTAX, UNUSED_SUPPRESSION, known, rules
@@ -68,7 +70,9 @@ class Analysis:
         self.project = Project(config.root, (*config.exclude, *config.extend_exclude))
         self.types = Types(self.project, config.factories, config.providers)
         self.wiring = Wiring(self.types)
+        self.serving = Serving(self.wiring)
         self.summaries = SummaryTable(self.types)
+        self.blocking = Blocking(self.types)
 
 
 def check(
@@ -151,7 +155,8 @@ def _unsuppressed(
         text = _as_published(document.text[block.start : block.end], aliases).encode("utf-8", "replace")
         suspects = [rule for rule in chosen if all(re.search(gate, text) for gate in rule.gates)]
         if suspects:
-            context = Context(analysis.summaries, analysis.wiring, document.path, block, scope, fixes=fixes)
+            facts = analysis.summaries, analysis.blocking, analysis.serving
+            context = Context(*facts, document.path, block, scope, fixes=fixes)
             _visit(block.node, _visitors([rule(context) for rule in suspects]), context)
             found += context.findings
     return found

@@ -9,7 +9,6 @@ from lint_sessions.flow.instances import expired_by
 from lint_sessions.flow.state import Trail
 from lint_sessions.flow.values import Site
 from lint_sessions.project.models import commit_expires
-from lint_sessions.project.scopes import Scope
 from lint_sessions.rule import Rule, TraceStep
 
 
@@ -85,16 +84,16 @@ class DetachedInstance(Rule):
         runs = self.context.lifecycle(scope)
         found = {read.use: read for read in reversed(runs.unloaded) if read.detached}
         for use, read in found.items():
-            self._report(use, use, read.site, read.state.trail, scope)
+            self._report(use, use, read.site, read.state.trail)
         for answer in answers(self.context.wiring, runs, scope):
             if answer.detached and not answer.is_dumped:
-                self._report(answer.place, answer.expression, answer.site, answer.trail, scope)
+                self._report(answer.place, answer.expression, answer.site, answer.trail)
 
-    def _report(self, place: cst.CSTNode, read: cst.CSTNode, site: Site, trail: Trail | None, scope: Scope) -> None:
+    def _report(self, place: cst.CSTNode, read: cst.CSTNode, site: Site, trail: Trail | None) -> None:
         end = expired_by(trail, site)
         if end is None or not self.context.owns(place):
             return
-        if end[1] == "commit" and not commit_expires(self.context.types, site.flavor, site.node, scope):
+        if end[1] == "commit" and not commit_expires(self.context.types, site.flavor):
             return
         steps = trail.steps(site) if trail is not None else []
         closes = [step for step, event in steps if event == "closed" and self.context.owns(step)]

@@ -105,7 +105,7 @@ class ExpiredAttribute(Rule):
         end = expired_by(trail, site)
         if end is None or not self.context.owns(place):
             return
-        if end[1] == "commit" and not commit_expires(self.context.types, site.flavor, site.node, scope):
+        if end[1] == "commit" and not commit_expires(self.context.types, site.flavor):
             return
         what = read.value if isinstance(read, cst.Attribute) else read
         self.report(

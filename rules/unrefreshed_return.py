@@ -92,7 +92,7 @@ class UnrefreshedReturn(Rule):
             end = expired_by(answer.trail, answer.site)
             if not answer.is_dumped or end is None or not self.context.owns(answer.place):
                 continue
-            expires = commit_expires(self.context.types, answer.site.flavor, answer.site.node, scope)
+            expires = commit_expires(self.context.types, answer.site.flavor)
             if end[1] == "commit" and not expires:
                 continue
             self.report(

@@ -103,7 +103,7 @@ def entries(
     """The context of a call: its sessions as they stand, and the constants that the function tests."""
     for name, site in sorted(sessions.items()):
         session = state.session(site)
-        yield Given(name, entry(session if session is not None else Session(owned=False)), site.flavor)
+        yield Given(name, entry(site, session if session is not None else Session(owned=False)), site.flavor)
     node = kind.scope.function
     tested = run.summaries.tested(kind.scope)
     for param in parameters(node) if node is not None else ():

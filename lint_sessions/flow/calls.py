@@ -31,6 +31,7 @@ from lint_sessions.flow.project_calls import construct, function
 from lint_sessions.flow.state import (
     LateCommit,
     State,
+    Unseen,
     closed,
     committed,
     escape,
@@ -218,10 +219,12 @@ def perform(run: Evaluator, node: cst.CSTNode, site: Site, name: str, state: Sta
         has_begun = session.phase is Phase.ACTIVE or session.pending
         return [(undone.note(node, "rolled back", site) if has_begun else undone, None)]
     sound = session.failed is None
-    if name in FLUSHING and sound and not session.pending and _has_nothing_to_store(state, site, name):
+    if name in FLUSHING and sound and not session.pending and _has_nothing_to_store(run, state, site, name):
         return [(state, None)]
     if name == "commit" and (raised := state.suspended()) is not None:
         run.late.append(LateCommit(site, node, raised, state))
+    if name not in FLUSHING:
+        _look_past(run, state, site, node)
     poisons = name in FLUSHING or (session.pending and name != "refresh")
     after = execute(run, state, site, node, poisons=poisons, only_flushes=name in FLUSHING)
     if after is None:
@@ -240,6 +243,14 @@ def perform(run: Evaluator, node: cst.CSTNode, site: Site, name: str, state: Sta
     return [(after, _result(run, node, site, name))]
 
 
+def _look_past(run: Evaluator, state: State, site: Site, node: cst.CSTNode) -> None:
+    """A query does not see what another session has not committed."""
+    for other, session in state.sessions:
+        write = session.unsaved.node if session.unsaved is not None else None
+        if other != site and write is not None and site.flavor.engine and other.flavor.engine == site.flavor.engine:
+            run.unseen.append(Unseen(site, node, other, write))
+
+
 def _is_write(run: Evaluator, node: cst.Call) -> bool:
     """Whether a statement is executed that was made by `insert`, `update` or `delete` in place."""
     if last_name(node.func) not in ("execute", "exec", "scalar", "scalars") or not node.args:
@@ -249,13 +260,15 @@ def _is_write(run: Evaluator, node: cst.Call) -> bool:
     return any(isinstance(kind, External) and kind.name in DML for kind in kinds)
 
 
-def _has_nothing_to_store(state: State, site: Site, name: str) -> bool:
+def _has_nothing_to_store(run: Evaluator, state: State, site: Site, name: str) -> bool:
     """Whether a flush or commit with nothing added does nothing at all; an instance at hand may have been changed."""
     session = state.session(site)
     if session is None or session.phase is Phase.CLOSED:
         return True
-    if name == "flush" or not (site.acquired or site.managed) or session.phase is Phase.ACTIVE:
+    if name == "flush" or session.phase is Phase.ACTIVE:
         return False
+    if not (site.acquired or site.managed):
+        return run.in_summary and session.phase is Phase.IDLE and not session.loaded
     return session.phase is Phase.IDLE or not session.loaded
 
 
@@ -279,6 +292,7 @@ def derived(run: Evaluator, node: cst.Call, base: Derived, name: str, args: Argu
         if name in BUILDERS:
             return [(state, replace(base, stage=None) if name in OTHER_COLUMNS else base)]
         session = state.session(site)
+        _look_past(run, state, site, node)
         after = execute(run, state, site, node, poisons=session is not None and session.pending)
         if after is None:
             return []

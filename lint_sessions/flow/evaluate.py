@@ -13,12 +13,15 @@ from lint_sessions.flow.conditions import decide, refine, truth_of
 from lint_sessions.flow.handlers import PENDING_ROLLBACK
 from lint_sessions.flow.instances import read
 from lint_sessions.flow.operations import KEEPERS, NEVER_RETURN
+from lint_sessions.flow.slow import is_slow
 from lint_sessions.flow.state import (
     EarlyRefresh,
     LateCommit,
     Poisoned,
     State,
     Unloaded,
+    Unseen,
+    Waited,
     escape,
     joined,
     reopen,
@@ -113,6 +116,8 @@ class Evaluator(ABC):
         self.late: list[LateCommit] = []
         self.unloaded: list[Unloaded] = []
         self.early: list[EarlyRefresh] = []
+        self.unseen: list[Unseen] = []
+        self.waited: list[Waited] = []
 
     # --- helpers ---------------------------------------------------------------------------------------------------
 
@@ -315,12 +320,19 @@ class Evaluator(ABC):
     def await_(self, node: cst.Await, state: State) -> list[Outcome]:
         ends: list[Outcome] = []
         for before, value in self.eval(node.expression, state):
+            self.wait(node.expression, before)
             # A statement of a session says itself what its cancellation does, and a function of the project in its
             # summary; entering a session waits for nothing.
             if not isinstance(value, Pending) and not self.is_followed(node.expression):
                 self.cancel(before, node)
             ends += self.settle(value, before)
         return ends
+
+    def wait(self, node: cst.BaseExpression, state: State) -> None:
+        """Something is awaited, for which open transactions wait as well."""
+        active = [site for site, session in state.sessions if session.phase is Phase.ACTIVE and site.flavor.is_async]
+        if active and not self.in_summary and is_slow(self.types, node, self.scope):
+            self.waited += [Waited(site, node, state) for site in active]
 
     def is_followed(self, node: cst.BaseExpression) -> bool:
         """Whether an expression calls a function of the project, or a session is entered in it."""

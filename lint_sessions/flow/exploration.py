@@ -79,6 +79,8 @@ class Exploration:
         self.result.late = self.run.late
         self.result.unloaded = self.run.unloaded
         self.result.early = self.run.early
+        self.result.unseen = self.run.unseen
+        self.result.waited = self.run.waited
         return self.result
 
     def push(self, block: BasicBlock | None, state: State) -> None:

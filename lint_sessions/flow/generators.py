@@ -85,7 +85,7 @@ def _resumed(run: Evaluator, node: cst.CSTNode, manager: Entered, state: State) 
     for name, site in _reached(manager, state):
         session = state.session(site)
         if session is not None:
-            sessions.append((name, entry(session)))
+            sessions.append((name, entry(site, session)))
     summary = run.summaries.leavings(manager.made_by, manager.number, tuple(sessions), state.raised)
     if summary is not None:
         refused(run, node, summary, state, dict(manager.sites))

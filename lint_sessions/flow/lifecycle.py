@@ -15,6 +15,8 @@ from lint_sessions.flow.state import (
     State,
     Trail,
     Unloaded,
+    Unseen,
+    Waited,
 )
 from lint_sessions.flow.values import (
     Site,
@@ -100,6 +102,8 @@ class Lifecycle:
     late: list[LateCommit] = field(default_factory=list)
     unloaded: list[Unloaded] = field(default_factory=list)
     early: list[EarlyRefresh] = field(default_factory=list)
+    unseen: list[Unseen] = field(default_factory=list)
+    waited: list[Waited] = field(default_factory=list)
     paused: list[Pause] = field(default_factory=list)
     """Of a generator that is followed to its yields: where it stands."""
     gave_up: bool = False

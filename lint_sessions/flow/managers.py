@@ -49,6 +49,7 @@ Leaving = Manager | Holder | Object | Entered | Stack
 def enter(run: Evaluator, item: cst.WithItem, state: State) -> list[State]:
     ends: list[State] = []
     for after, value in run.eval(item.item, state):
+        run.wait(item.item, after)
         for inside, entered, manager in entering(run, item, item.item, value, after):
             waiting = inside.wait(item, manager) if manager is not None else inside
             ends.append(run.assign(item.asname.name, entered, waiting) if item.asname is not None else waiting)

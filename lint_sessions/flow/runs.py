@@ -25,7 +25,7 @@ from lint_sessions.flow.values import (
     Truth,
 )
 from lint_sessions.project.annotations import may_be_none
-from lint_sessions.project.names import parameters, walk_scope
+from lint_sessions.project.names import parameters, walk, walk_scope
 from lint_sessions.project.scopes import Scope, last_name
 from lint_sessions.project.sessions import Types
 from lint_sessions.project.types import FunctionType, SessionType
@@ -125,15 +125,29 @@ def _takes_cancellation(node: cst.CSTNode) -> bool:
 def _initial(types: Types, scope: Scope, node: cst.FunctionDef) -> list[State]:
     """The states at the entry: each parameter that is a session is one, and may be None where it says so."""
     states = [State()]
+    injected: list[cst.Param] = []
     for param in parameters(node):
         name = param.name.value
         kind = next((types.binding(b, scope, block) for b, block in scope.bound(name) if b.node is param), None)
         if not isinstance(kind, SessionType):
             continue
-        site = Site(f"param:{name}", node=param, flavor=kind.flavor, acquired=False)
+        first = next((other for other in injected if _same_dependency(param, other)), param)
+        if first is param and not kind.flavor.declared:
+            injected.append(param)
+        site = Site(f"param:{first.name.value}", node=first, flavor=kind.flavor, acquired=False)
         some = [s.put(site, Session(owned=False)).bind(name, Held(site)) for s in states]
         states = some + [s.bind(name, Truth.NONE) for s in states] if may_be_none(param) else some
     return states
+
+
+def _same_dependency(param: cst.Param, other: cst.Param) -> bool:
+    """Whether a framework passes one session for both: it calls a provider once for a request."""
+    default, annotation = param.default, param.annotation
+    if default is None:
+        same = annotation is not None and other.annotation is not None and annotation.deep_equals(other.annotation)
+        return same and other.default is None
+    uses_cache = not any(isinstance(n, cst.Arg) and n.keyword and n.keyword.value == "use_cache" for n in walk(default))
+    return uses_cache and other.default is not None and default.deep_equals(other.default)
 
 
 def _entered(node: cst.FunctionDef, given: tuple[Given, ...]) -> State:

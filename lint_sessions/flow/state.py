@@ -276,6 +276,25 @@ class Unloaded:
 
 
 @dataclass(frozen=True)
+class Unseen:
+    """A query runs while another session of the same engine has written something that it has not committed."""
+
+    site: Site
+    node: cst.CSTNode
+    other: Site
+    write: cst.CSTNode
+
+
+@dataclass(frozen=True)
+class Waited:
+    """Something slow is awaited while a session is in a transaction."""
+
+    site: Site
+    node: cst.CSTNode
+    state: State
+
+
+@dataclass(frozen=True)
 class EarlyRefresh:
     """An instance is refreshed that was added and never flushed."""
 

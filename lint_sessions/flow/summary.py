@@ -119,14 +119,17 @@ def _may_fail(sessions: tuple[tuple[str, Session], ...], is_async: bool) -> tupl
     return (Ending(sessions), *(Ending(sessions, raised=Raised(cause)) for cause in causes))
 
 
-def entry(session: Session) -> Session:
-    """A session of the caller as the function finds it: what only the caller can tell apart is left out."""
+def entry(site: Site, session: Session) -> Session:
+    """A session of the caller as the function finds it: what only the caller can tell apart is left out.
+
+    Of a session that is not the caller's own either, instances may have been changed anywhere.
+    """
     return Session(
         phase=Phase.IDLE if session.phase is Phase.ENDED else session.phase,
         owned=False,
         pending=session.pending,
         unsaved=Write(None) if session.unsaved is not None else None,
-        loaded=session.loaded,
+        loaded=session.loaded or not (site.acquired or site.managed),
         ran=session.ran,
         failed=Failure(session.failed.node, before=True) if session.failed is not None else None,
         swallowed=SWALLOWED_BEFORE if session.swallowed is not None else None,

@@ -30,10 +30,10 @@ def yield_(run: Evaluator, node: cst.Yield, state: State) -> list[Outcome]:
                 after = after.update(site, lent=True, owned=True, phase=Phase.ACTIVE)
             ways.insert(0, after.note(node, "yielded"))
         else:
-            # Whoever gets somebody else's session runs something in it as well; in a closed one it need not.
+            # Whoever gets a session that a manager here owns runs something in it as well; in a closed one it need not.
             used = after
             for site in sites:
-                used = used.update(site, phase=Phase.ACTIVE)
+                used = used.update(site, phase=Phase.ACTIVE) if site.acquired or site.managed else used
             ways = [used, *(ways if any(_is_closed(after, site) for site in sites) else [])]
         if sites or run.in_manager:
             for way in ways:

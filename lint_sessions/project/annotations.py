@@ -33,6 +33,7 @@ from lint_sessions.project.types import (
     NoneType,
     SessionType,
     Type,
+    injected,
     join,
 )
 from lint_sessions.source.document import Block
@@ -134,7 +135,13 @@ def _generic(types: Types, base: cst.BaseExpression, items: list[cst.BaseExpress
     if not isinstance(kind, External):
         return None
     match kind.last:
-        case "Annotated" | "Optional" | "Final" | "ClassVar" | "Mapped":
+        case "Annotated":
+            kind = declared(types, items[0], scope)
+            for item in items[1:]:
+                if isinstance(item, cst.Call):
+                    kind = injected(kind, types.provided(item, scope))
+            return kind
+        case "Optional" | "Final" | "ClassVar" | "Mapped":
             return declared(types, items[0], scope)
         case "Union":
             return join([declared(types, item, scope) for item in items])

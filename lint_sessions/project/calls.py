@@ -47,12 +47,13 @@ def calls_of(types: Types, function: Scope) -> Iterator[Call]:
             continue
         for block, scope in leaves(module.blocks, types.module_scope(module)):
             if word.search(module.document.text, block.start, block.end):
-                for call in _calls_in(block, scope):
+                for call in calls_in(block, scope):
                     if function in run_by(types, types.infer(call.node.func, call.scope)):
                         yield call
 
 
-def _calls_in(block: Block, scope: Scope) -> Iterator[Call]:
+def calls_in(block: Block, scope: Scope) -> Iterator[Call]:
+    """Every call in a block, each with the scope it stands in."""
     try:
         pending: list[tuple[cst.CSTNode, Scope]] = [(block.node, scope)]
     except SyntaxProblem:

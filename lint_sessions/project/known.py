@@ -35,6 +35,11 @@ CONNECTION_CLASSES = {
     **{f"{m}.Connection": False for m in ("sqlalchemy", "sqlalchemy.engine", "sqlalchemy.engine.base")},
     **{f"sqlalchemy.ext.asyncio.{m}AsyncConnection": True for m in ("", "engine.")},
 }
+SESSION_ATTRIBUTES = {
+    "fastapi_sqlalchemy.db.session": Flavor(expires=None),
+    "fastapi_async_sqlalchemy.db.session": Flavor(is_async=True, expires=None),
+}
+"""Where packages keep the session of the request for everybody."""
 CONTEXT_DECORATORS = frozenset(["contextlib.contextmanager", "contextlib.asynccontextmanager"])
 WRAPPED_GENERICS = frozenset(
     f"{m}.{n}"
@@ -66,10 +71,58 @@ PROVIDER_NAMES = frozenset(
 )
 """Names that mean a yield provider where the module they come from can't be found."""
 
-PUBLISHED = frozenset(
-    ["sqlalchemy", "sqlmodel", "fastapi", "starlette", "litestar", "contextlib", "functools", "asyncio", "typing"]
-    + ["requests", "aiohttp", "boto3", "aioboto3", "httpx", "flask", "flask_sqlalchemy", "django", "celery", "pydantic"]
-    + ["collections", "abc", "os", "sys", "logging", "datetime", "pytest", "aiogram", "telegram", "sqlite3", "psycopg2"]
+FRAMEWORKS = frozenset(
+    ["fastapi", "starlette", "litestar", "starlite", "sanic", "quart", "aiohttp", "blacksheep", "esmerald", "socketio"]
+    + ["aiogram", "aiogram_dialog", "telegram", "telethon", "pyrogram", "telebot", "discord", "disnake", "nextcord"]
+    + ["hikari", "vkbottle", "mcp", "fastmcp", "strawberry", "ariadne", "sqladmin", "starlette_admin", "fastapi_users"]
+    + ["fastapi_utils", "fastapi_restful", "slowapi", "sse_starlette"]
+)
+"""Top-level packages that call coroutine functions for whoever comes, all of them on one event loop."""
+
+SLOW_PACKAGES = frozenset(
+    ["httpx", "aiohttp", "openai", "anthropic", "litellm", "cohere", "mistralai", "groq", "replicate", "ollama"]
+    + ["aiosmtplib", "aioboto3", "aiobotocore", "google.genai", "google.generativeai", "langchain", "langchain_openai"]
+    + ["langchain_core", "llama_index", "stripe", "twilio", "playwright"]
+)
+"""Packages whose coroutines wait for somebody else's server."""
+
+SLOW_CALLS = frozenset(
+    ["asyncio.sleep", "anyio.sleep", "trio.sleep", "anyio.run_process", "asyncio.create_subprocess_exec"]
+    + ["asyncio.create_subprocess_shell"]
+)
+"""Functions that wait by design."""
+
+PUBLISHED = (
+    FRAMEWORKS
+    | SLOW_PACKAGES
+    | frozenset(
+        ["sqlalchemy", "sqlmodel", "fastapi", "starlette", "litestar", "contextlib", "functools", "asyncio", "typing"]
+        + [
+            "requests",
+            "aiohttp",
+            "boto3",
+            "aioboto3",
+            "httpx",
+            "flask",
+            "flask_sqlalchemy",
+            "django",
+            "celery",
+            "pydantic",
+        ]
+        + [
+            "collections",
+            "abc",
+            "os",
+            "sys",
+            "logging",
+            "datetime",
+            "pytest",
+            "aiogram",
+            "telegram",
+            "sqlite3",
+            "psycopg2",
+        ]
+    )
 )
 """Top-level packages that are never a missing module of the project."""
 

@@ -10,7 +10,7 @@ import libcst as cst
 from lint_sessions.project.names import dotted
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.sessions import Types
-from lint_sessions.project.types import ClassType, External, Flavor, SessionType, Type
+from lint_sessions.project.types import ClassType, External, Flavor, Type
 
 _SELECTS = frozenset(["sqlalchemy.select", "sqlalchemy.future.select", "sqlmodel.select", "sqlalchemy.sql.select"])
 _OTHER_COLUMNS = frozenset(["with_only_columns", "add_columns", "add_column", "add_entity", "with_entities", "values"])
@@ -40,16 +40,11 @@ def is_sqlmodel(types: Types, cls: ClassType) -> bool:
     )
 
 
-def commit_expires(types: Types, flavor: Flavor, parameter: cst.CSTNode | None, scope: Scope) -> bool:
+def commit_expires(types: Types, flavor: Flavor) -> bool:
     """Whether a commit expires the instances of a session for certain.
 
-    Of a session that is only declared, its provider tells (`parameter` is where it is injected), and failing that the
-    project: none of its modules speaks of `expire_on_commit`.
+    Of a session that is only declared the project tells: none of its modules speaks of `expire_on_commit`.
     """
-    if flavor.declared and isinstance(parameter, cst.Param) and parameter.default is not None:
-        provided = types.provided(parameter.default, scope.parent or scope)
-        if isinstance(provided, SessionType) and provided.flavor.expires is not None:
-            flavor = provided.flavor
     if not flavor.declared:
         return flavor.expires is True
     return types.project.mentions(_FACTORY) and not types.project.mentions(_EXPIRES)

@@ -20,7 +20,9 @@ from lint_sessions.project.known import (
     PROVIDER_NAMES,
     PUBLISHED,
     SCOPED_CLASSES,
+    SESSION_ATTRIBUTES,
     SESSION_CLASSES,
+    SLOW_PACKAGES,
     UNBOUND_MARKERS,
     is_listed,
 )
@@ -48,6 +50,7 @@ from lint_sessions.project.types import (
     Type,
     argument,
     awaited,
+    injected,
     join,
 )
 from lint_sessions.source.document import Block
@@ -121,16 +124,17 @@ class Types:
                 return TupleType(tuple(self.infer(e.value, scope) for e in elements))
             case cst.Lambda():
                 return FunctionType(scope.child(node))
-            case cst.Subscript(value=value, slice=[cst.SubscriptElement(slice=cst.Index(value=index))]):
-                return self._subscript(self.infer(value, scope), index)
+            case cst.Subscript(value=value, slice=items):
+                return self._subscript(self.infer(value, scope), items)
         return None
 
-    def _subscript(self, base: Type | None, index: cst.BaseExpression) -> Type | None:
-        if isinstance(base, TupleType) and isinstance(index, cst.Integer):
-            i = int(index.value, 0)
-            return base.items[i] if i < len(base.items) else None
-        if isinstance(base, (External, ClassType)):
-            return base
+    def _subscript(self, base: Type | None, items: Sequence[cst.SubscriptElement]) -> Type | None:
+        match base, items:
+            case TupleType(items=values), [cst.SubscriptElement(slice=cst.Index(value=cst.Integer(value=index)))]:
+                i = int(index, 0)
+                return values[i] if i < len(values) else None
+            case ((External() | ClassType()), _):
+                return base
         return None
 
     # --- names --------------------------------------------------------------------------------------------------
@@ -196,7 +200,7 @@ class Types:
         module = scope.module
         found = module.imported(binding.source)
         if binding.attribute is None:
-            return ModuleType(found) if found is not None else External(binding.source)
+            return External(binding.source) if found is None or found is module else ModuleType(found)
         if found is None:
             name = binding.source.lstrip(".") + "." + binding.attribute
             return External(name, resolved=not self._is_missing(binding.source))
@@ -251,7 +255,8 @@ class Types:
         if isinstance(binding.node, cst.Param) and binding.node.star:
             return None
         if binding.annotation is not None and (kind := self.annotation(binding.annotation, around)) is not None:
-            return kind
+            is_session = isinstance(kind, SessionType) and kind.flavor.declared and binding.value is not None
+            return injected(kind, self.provided(binding.value, around)) if is_session and binding.value else kind
         if binding.value is not None:
             return self.provided(binding.value, around)
         return None
@@ -293,7 +298,8 @@ class Types:
             case ModuleType(module=module):
                 return self.member(module, name)
             case External():
-                return External(f"{base.name}.{name}", base.resolved)
+                published = SESSION_ATTRIBUTES.get(f"{base.name}.{name}")
+                return SessionType(published) if published else External(f"{base.name}.{name}", base.resolved)
             case ClassType(scope=scope):
                 return self._class_attribute(scope, name, None)
             case InstanceType(cls=ClassType(scope=scope)):
@@ -516,6 +522,8 @@ class Types:
                 return entered
             case SessionType() | ConnectionType():
                 return kind
+            case InstanceType(cls=External(name=name)) if name.partition(".")[0] in SLOW_PACKAGES:
+                return kind  # a client, which is its own context manager
             case InstanceType(cls=ClassType() as cls):
                 for name in ("__aenter__", "__enter__"):
                     method = self.method(cls, name)
@@ -584,7 +592,8 @@ class Types:
         on_connection = flavor.on_connection
         if bind is not None and self._is_connection(bind, scope):
             on_connection = True
-        return Flavor(flavor.is_async, flavor.is_scoped, expires, on_connection)
+        engine = (last_name(bind) if isinstance(bind, (cst.Name, cst.Attribute)) else None) or flavor.engine
+        return Flavor(flavor.is_async, flavor.is_scoped, expires, on_connection, engine=engine)
 
     def _is_connection(self, bind: cst.BaseExpression, scope: Scope) -> bool:
         """Whether a session is bound to a connection that somebody else holds; a bind of no known type may be one."""

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import libcst as cst
 
@@ -24,6 +24,10 @@ class Flavor:
     """Bound to a connection that somebody else holds: closing it gives nothing back."""
     declared: bool = False
     """Only an annotation says what it is, not what makes it: `expires` is the usual answer, not a known one."""
+    engine: str = ""
+    """What the engine is called that it is bound to; empty where that can't be read."""
+    is_either: bool = False
+    """Declared as one sort or the other: nobody can tell which."""
 
 
 @dataclass(frozen=True)
@@ -167,6 +171,16 @@ def join(types: list[Type | None]) -> Type | None:
     return None
 
 
+def injected(kind: Type | None, provided: Type | None) -> Type | None:
+    """What a parameter is declared to be, with what its provider tells of the sessions that it makes."""
+    if not (isinstance(kind, SessionType) and kind.flavor.declared and isinstance(provided, SessionType)):
+        return kind
+    made = provided.flavor
+    if made.declared or made.expires is None or made.is_async != kind.flavor.is_async:
+        return kind
+    return SessionType(replace(kind.flavor, expires=made.expires, declared=False, engine=made.engine))
+
+
 def merge(flavors: list[Flavor]) -> Flavor:
     """What sessions of several flavors have in common, told the careful way."""
     return Flavor(
@@ -175,6 +189,7 @@ def merge(flavors: list[Flavor]) -> Flavor:
         expires=flavors[0].expires if len({f.expires for f in flavors}) == 1 else None,
         on_connection=any(f.on_connection for f in flavors),
         declared=any(f.declared for f in flavors),
+        is_either=any(f.is_either for f in flavors) or len({f.is_async for f in flavors}) > 1,
     )
 
 
