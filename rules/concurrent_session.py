@@ -6,11 +6,12 @@ from collections.abc import Iterable
 
 import libcst as cst
 
+from lint_sessions.flow.clashes import Clash, Clashes
 from lint_sessions.flow.entering import Entry, entries, keeps_session, made_in
-from lint_sessions.flow.origins import Frame, Made, Origin, Origins, Part, Variable
+from lint_sessions.flow.origins import Frame, Origins, described
 from lint_sessions.flow.requests import function_around
 from lint_sessions.flow.sharing import users
-from lint_sessions.flow.tasks import Clash, Tasks
+from lint_sessions.flow.tasks import Tasks
 from lint_sessions.project.names import walk
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.scripts import is_test
@@ -77,7 +78,7 @@ class ConcurrentSession(Rule):
         types, scope = self.context.types, self.context.scope_of(node)
         if is_test(self.context.path, types.project.root):
             return
-        for clash in Tasks(Origins(types), scope).clashes():
+        for clash in Clashes(Tasks(Origins(types), scope)).found():
             self._report(clash)
         for part in walk(node.params):
             if isinstance(part, cst.Call):
@@ -140,18 +141,5 @@ class ConcurrentSession(Rule):
                 steps += [TraceStep(task.node, "started here"), TraceStep(use.node, "uses the session", use.block)]
         session = clash.uses[0].node.func
         words = session.value if isinstance(session, cst.Attribute) and not steps else None
-        name = f"`{self.context.short(words)}`" if words is not None else _name(clash.origin)
+        name = f"`{self.context.short(words)}`" if words is not None else described(clash.origin)
         self.report(clash.place, trace=steps, users=who, session=name)
-
-
-def _name(origin: Origin) -> str:
-    match origin:
-        case Variable(name=name):
-            return f"`{name}`"
-        case Part(whole=Variable(name=name), name=attribute, given=False):
-            return f"`{name}.{attribute}`"
-        case Part(whole=Made(cls=cls)):
-            return f"the session of one `{cls.scope.name}`"
-        case Part(whole=Variable(name=name)):
-            return f"the session of `{name}`"
-    return "one session"

@@ -103,6 +103,20 @@ def root(origin: Origin) -> Variable | Made:
     return origin
 
 
+def described(origin: Origin) -> str:
+    """A session in words, for a message."""
+    match origin:
+        case Variable(name=name):
+            return f"`{name}`"
+        case Part(whole=Variable(name=name), name=attribute, given=False):
+            return f"`{name}.{attribute}`"
+        case Part(whole=Made(cls=cls)):
+            return f"the session of one `{cls.scope.name}`"
+        case Part(whole=Variable(name=name)):
+            return f"the session of `{name}`"
+    return "one session"
+
+
 class Origins:
     """Follows expressions to where they come from, within one project."""
 
@@ -228,11 +242,11 @@ class Origins:
         """A run of a method of an object; of a constructor, the one that made it."""
         own = {method.first_parameter: Value(whole, InstanceType(cls))} if method.first_parameter is not None else {}
         if method.name == "__init__":
-            own |= self._constructed(whole, cls, method)
+            own |= self.constructed(whole, cls, method)
         return Frame(method, own)
 
-    def _constructed(self, whole: Origin, cls: ClassType, init: Scope) -> dict[str, Value]:
-        """What the parameters of a constructor were given when an object was made."""
+    def constructed(self, whole: Origin, cls: ClassType, init: Scope | None = None) -> dict[str, Value]:
+        """What the parameters of a constructor were given when an object was made; `init` where it is a base's."""
         first = self.types.method(cls, "__init__")
         node = first.scope.function if first is not None else None
         if first is None or node is None:
@@ -242,7 +256,7 @@ class Origins:
         else:
             names = [p.name.value for p in parameters(node) if p.name.value != first.scope.first_parameter]
             given = {name: Value(Part(whole, name, given=True), self.types.name(name, first.scope)) for name in names}
-        if first.scope is init:
+        if init is None or first.scope is init:
             return given
         for part in _own_parts(node.body):
             match part:

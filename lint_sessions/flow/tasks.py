@@ -8,14 +8,14 @@ from functools import cached_property
 
 import libcst as cst
 
-from lint_sessions.flow.origins import Frame, Origin, Origins, Use, Variable, root
+from lint_sessions.flow.origins import Frame, Origin, Origins, Variable, root
 from lint_sessions.project.names import Kind, children, walk, walk_scope
 from lint_sessions.project.scopes import Scope, last_name
 from lint_sessions.project.types import External, argument
 
 _GATHERS = frozenset(["asyncio.gather"])
 _WAITS = frozenset(["asyncio.wait", "asyncio.as_completed"])
-_WRAPPERS = frozenset(["asyncio.create_task", "asyncio.ensure_future", "asyncio.shield", "asyncio.wait_for"])
+WRAPPERS = frozenset(["asyncio.create_task", "asyncio.ensure_future", "asyncio.shield", "asyncio.wait_for"])
 _STARTING = frozenset(["create_task", "ensure_future", "run_coroutine_threadsafe"])
 _IN_THREAD = frozenset(
     ["asyncio.to_thread", "anyio.to_thread.run_sync", "fastapi.concurrency.run_in_threadpool"]
@@ -44,19 +44,6 @@ class Task:
     """The function waits for it on the spot."""
 
 
-@dataclass(frozen=True, eq=False)
-class Clash:
-    """One session at work in several tasks at once."""
-
-    place: cst.Call
-    """The call that makes them run at once."""
-    origin: Origin
-    tasks: tuple[Task, ...]
-    """More than one, or one that is started again and again."""
-    uses: tuple[Use, ...]
-    """What each of them does with the session."""
-
-
 class Tasks:
     """What one function starts."""
 
@@ -64,22 +51,30 @@ class Tasks:
         self.origins = origins
         self.scope = scope
         self.frame = Frame(scope, is_first=True)
-        self._uses: dict[int, list[Use]] = {}
         node = scope.function
-        self._parts = list(walk_scope(node)) if node is not None else []
-        self._order = {id(part): i for i, part in enumerate(self._parts)}
-        self._parents = {id(child): part for part in self._parts for child in children(part)}
+        self.parts = list(walk_scope(node)) if node is not None else []
+        self.order = {id(part): i for i, part in enumerate(self.parts)}
+        self._parents = {id(child): part for part in self.parts for child in children(part)}
+
+    @property
+    def calls(self) -> Iterator[cst.Call]:
+        """The calls of the function, in order."""
+        return (part for part in self.parts if isinstance(part, cst.Call))
+
+    def parent(self, node: cst.CSTNode) -> cst.CSTNode | None:
+        """What a node of the function stands in."""
+        return self._parents.get(id(node))
 
     # --- what is started ----------------------------------------------------------------------------------------
 
     @cached_property
     def started(self) -> list[Task]:
         """The tasks and threads that go on while the function does, in order."""
-        found = (self._started(part) for part in self._parts if isinstance(part, cst.Call))
+        found = (self._started(call) for call in self.calls)
         return [task for task in found if task is not None]
 
     def _started(self, call: cst.Call) -> Task | None:
-        name, args = self._published(call.func), tuple(call.args)
+        name, args = self.published(call.func), tuple(call.args)
         method = call.func.attr.value if isinstance(call.func, cst.Attribute) else None
         if name == "threading.Thread":
             target, given = argument(call, 1, "target"), argument(call, 3, "args")
@@ -91,7 +86,7 @@ class Tasks:
         if isinstance(self._parents.get(id(call)), cst.Await) or not args:
             return None
         if name in ("asyncio.create_task", "asyncio.ensure_future") or (method in _STARTING and not name):
-            made = self._coroutine(args[0].value)
+            made = self.coroutine(args[0].value)
             return self._placed(replace(made, start=call)) if made is not None else None
         if method == "start_soon" and not name:
             return self._placed(Task(call, call, args[0].value, args[1:]))
@@ -108,13 +103,13 @@ class Tasks:
         found = []
         for arg in args:
             match arg.value:
-                case cst.Call(func=func, args=[first]) if self._published(func) == "itertools.repeat":
+                case cst.Call(func=func, args=[first]) if self.published(func) == "itertools.repeat":
                     found.append(first)
                 case _:
                     found.append(cst.Arg(cst.Ellipsis()))
         return tuple(found)
 
-    def _published(self, func: cst.BaseExpression) -> str | None:
+    def published(self, func: cst.BaseExpression) -> str | None:
         """The dotted name of what is called; empty for a method of something unknown, None for the project's own."""
         kind = self.origins.types.infer(func, self.scope)
         if isinstance(kind, External):
@@ -129,7 +124,7 @@ class Tasks:
             cls = getattr(kind, "cls", None)
             return isinstance(cls, External) and cls.name in _EXECUTORS
         workers = argument(maker, 0, "max_workers")
-        return self._published(maker.func) in _EXECUTORS and getattr(workers, "value", None) != "1"
+        return self.published(maker.func) in _EXECUTORS and getattr(workers, "value", None) != "1"
 
     def _maker(self, node: cst.BaseExpression) -> cst.Call | None:
         """The call whose result a name holds, as it is or entered by `with`."""
@@ -140,17 +135,17 @@ class Tasks:
         value = binding.value if binding.kind in (Kind.VALUE, Kind.ENTERED) else None
         return value if isinstance(value, cst.Call) else None
 
-    def _coroutine(self, node: cst.BaseExpression) -> Task | None:
+    def coroutine(self, node: cst.BaseExpression) -> Task | None:
         """What runs when a coroutine or task is awaited."""
         match node:
             case cst.Name(value=name):
                 bound = self.scope.bound(name)
                 value = bound[0][0].value if len(bound) == 1 and bound[0][0].kind is Kind.VALUE else None
-                return self._coroutine(value) if isinstance(value, cst.Call) else None
+                return self.coroutine(value) if isinstance(value, cst.Call) else None
             case cst.Call(func=func, args=[first, *rest]):
-                published, method = self._published(func), last_name(func)
-                if published in _WRAPPERS or (method in _STARTING and published == ""):
-                    return self._coroutine(first.value)
+                published, method = self.published(func), last_name(func)
+                if published in WRAPPERS or (method in _STARTING and published == ""):
+                    return self.coroutine(first.value)
                 if published in _IN_THREAD:
                     return Task(node, node, first.value, tuple(rest), is_thread=True)
                 if method == "run_in_executor":
@@ -159,7 +154,7 @@ class Tasks:
 
     def gathered(self, call: cst.Call) -> list[Task]:
         """The members of `gather(...)` and its like."""
-        name = self._published(call.func)
+        name = self.published(call.func)
         if name in _GATHERS:
             return [task for arg in call.args if not arg.keyword for task in self._members(arg, call)]
         if name in _WAITS and call.args:
@@ -170,7 +165,7 @@ class Tasks:
         if arg.star:
             yield from self._items(arg.value, call)
         else:
-            task = self._coroutine(arg.value)
+            task = self.coroutine(arg.value)
             if task is not None:
                 yield task
 
@@ -178,7 +173,7 @@ class Tasks:
         """The coroutines in a list or iterator."""
         match node:
             case cst.ListComp(elt=made) | cst.GeneratorExp(elt=made) | cst.SetComp(elt=made) | cst.DictComp(value=made):
-                task = self._coroutine(made)
+                task = self.coroutine(made)
                 if task is not None:
                     yield replace(task, turn=node)
             case cst.List(elements=elements) | cst.Tuple(elements=elements) | cst.Set(elements=elements):
@@ -204,11 +199,11 @@ class Tasks:
         for binding, _ in self.scope.bound(name):
             if binding.kind is Kind.VALUE and binding.value is not None and not isinstance(binding.value, cst.Name):
                 yield from self._items(binding.value, call)
-        for part in self._parts:
+        for part in self.parts:
             match part:
                 case cst.Call(func=cst.Attribute(value=cst.Name(value=owner), attr=attr), args=[first]):
                     if owner == name and attr.value in ("append", "add"):
-                        task = self._coroutine(first.value)
+                        task = self.coroutine(first.value)
                         if task is not None:
                             yield replace(task, turn=self._loop(part))
                     elif owner == name and attr.value == "extend":
@@ -218,8 +213,8 @@ class Tasks:
 
     def _placed(self, task: Task) -> Task:
         """The task with the loop that starts it again while it runs."""
-        loop = self._loop(task.start, self._manager(task))
-        if loop is not None and any(self._is_inside(part, loop) for part in self._waits(task)):
+        loop = self._loop(task.start, self.manager(task))
+        if loop is not None and any(self.is_inside(part, loop) for part in self.waits(task)):
             loop = None
         return replace(task, turn=loop)
 
@@ -235,21 +230,21 @@ class Tasks:
             child = parent
         return None
 
-    def _manager(self, task: Task) -> cst.CSTNode | None:
+    def manager(self, task: Task) -> cst.CSTNode | None:
         """The `with` block at whose end a task has run: that of a task group, or of an executor."""
         func = task.start.func
         if not (isinstance(func, cst.Attribute) and isinstance(func.value, cst.Name)):
             return None
         for binding, _ in self.scope.bound(func.value.value):
             if binding.kind is Kind.ENTERED:
-                item = next((p for p in self._parts if isinstance(p, cst.WithItem) and p is binding.node), None)
+                item = next((p for p in self.parts if isinstance(p, cst.WithItem) and p is binding.node), None)
                 return self._parents.get(id(item)) if item is not None else None
         return None
 
-    def _waits(self, task: Task) -> list[cst.CSTNode]:
+    def waits(self, task: Task) -> list[cst.CSTNode]:
         """Where the function waits for a task, by the name that it is kept under."""
         name = self._kept_as(task.start)
-        return [part for part in self._parts if name is not None and _is_wait(part) and _mentions(part, name)]
+        return [part for part in self.parts if name is not None and _is_wait(part) and _mentions(part, name)]
 
     def _kept_as(self, start: cst.CSTNode) -> str | None:
         child: cst.CSTNode | None = start
@@ -271,12 +266,12 @@ class Tasks:
             child = parent
         return None
 
-    def _is_inside(self, node: cst.CSTNode | None, outer: cst.CSTNode) -> bool:
+    def is_inside(self, node: cst.CSTNode | None, outer: cst.CSTNode) -> bool:
         while node is not None and node is not outer:
             node = self._parents.get(id(node))
         return node is outer
 
-    def _excludes(self, first: cst.CSTNode, second: cst.CSTNode) -> bool:
+    def excludes(self, first: cst.CSTNode, second: cst.CSTNode) -> bool:
         """Whether no run comes to both of two places: the arms of a condition, or a return between them."""
         above: dict[int, cst.CSTNode] = {}
         child: cst.CSTNode = first
@@ -302,97 +297,22 @@ class Tasks:
             inner = self._parents.get(id(inner))
         return False
 
-    def _is_bound_between(self, origin: Origin, first: int, last: int) -> bool:
+    def is_bound_between(self, origin: Origin, first: int, last: int) -> bool:
         """Whether the variable that an origin begins with is bound anew between two places."""
         base = root(origin)
         if not isinstance(base, Variable) or base.scope is not self.scope:
             return False
-        places = (self._order.get(id(binding.node), -1) for binding, _ in self.scope.bound(base.name))
+        places = (self.order.get(id(binding.node), -1) for binding, _ in self.scope.bound(base.name))
         return any(first < place < last for place in places)
 
-    def _is_new_each_turn(self, origin: Origin, turn: cst.CSTNode) -> bool:
+    def is_new_each_turn(self, origin: Origin, turn: cst.CSTNode) -> bool:
         """Whether each turn of a loop has another session."""
         base = root(origin)
         if not isinstance(base, Variable):
-            return self._is_inside(base.call, turn)
+            return self.is_inside(base.call, turn)
         if base.scope is not self.scope:
             return False
-        return any(self._is_inside(binding.node, turn) for binding, _ in self.scope.bound(base.name))
-
-    # --- clashes ------------------------------------------------------------------------------------------------
-
-    def clashes(self) -> Iterator[Clash]:
-        """The sessions that several of the tasks use at once."""
-        seen: set[int] = set()
-        for part in self._parts:
-            members = self.gathered(part) if isinstance(part, cst.Call) else []
-            found = list(self._clashes(members, part, gathered=True)) if isinstance(part, cst.Call) else []
-            for clash in found:
-                seen.update(id(task.node) for task in clash.tasks)
-                yield clash
-        beside = sorted([*self.started, *self._awaited()], key=lambda task: self._order[id(task.start)])
-        if len(beside) > 1 or any(task.turn for task in beside):
-            place = beside[0].start
-            for clash in self._clashes(beside, place, gathered=False):
-                if not all(id(task.node) in seen for task in clash.tasks):
-                    yield clash
-
-    def _awaited(self) -> Iterator[Task]:
-        """What the function itself does in the meantime."""
-        if not self.started:
-            return
-        for part in self._parts:
-            if isinstance(part, cst.Await) and isinstance(part.expression, cst.Call):
-                call = part.expression
-                if not self.gathered(call) and self._published(call.func) not in _WRAPPERS:
-                    yield Task(call, call, call.func, tuple(call.args), is_awaited=True)
-
-    def _clashes(self, tasks: list[Task], place: cst.Call, *, gathered: bool) -> Iterator[Clash]:
-        users: dict[tuple[Origin, bool], list[tuple[Task, Use]]] = {}
-        for task in tasks:
-            for use in self.uses(task):
-                known = users.setdefault((use.origin, task.is_thread), [])
-                if all(other is not task for other, _ in known):
-                    known.append((task, use))
-        for (origin, _), found in users.items():
-            group = self._at_once(origin, found, gathered=gathered)
-            if group:
-                where = place if gathered else group[-1][0].start
-                yield Clash(where, origin, tuple(t for t, _ in group), tuple(u for _, u in group))
-
-    def _at_once(self, origin: Origin, found: list[tuple[Task, Use]], *, gathered: bool) -> list[tuple[Task, Use]]:
-        """Those of the tasks that run at once: one that is started again and again, or a group."""
-        for task, use in found:
-            if task.turn is not None and not self._is_new_each_turn(origin, task.turn):
-                return [(task, use)]
-        for i, (first, use) in enumerate(found):
-            group = [(first, use)]
-            for second, other in found[i + 1 :]:
-                if not first.is_awaited and self._overlap(first, second, origin, gathered=gathered):
-                    group.append((second, other))
-            if len(group) > 1:
-                return group
-        return []
-
-    def _overlap(self, first: Task, second: Task, origin: Origin, *, gathered: bool) -> bool:
-        begin, end = self._order.get(id(first.node), -1), self._order.get(id(second.node), -1)
-        if self._is_bound_between(origin, begin, end) or self._excludes(first.start, second.start):
-            return False
-        if gathered:
-            return True
-        manager = self._manager(first)
-        if manager is not None and not self._is_inside(second.start, manager):
-            return False
-        return not any(begin < self._order[id(part)] <= end for part in self._waits(first))
-
-    def uses(self, task: Task) -> list[Use]:
-        """The sessions that a task works with: asynchronous ones, or in a thread the others."""
-        if id(task) not in self._uses:
-            found = self.origins.uses_of(task.func, task.args, task.node, self.frame)
-            self._uses[id(task)] = [
-                use for use in found if use.flavor.is_async is not task.is_thread and not use.flavor.is_scoped
-            ]
-        return self._uses[id(task)]
+        return any(self.is_inside(binding.node, turn) for binding, _ in self.scope.bound(base.name))
 
 
 def _leaves(block: cst.IndentedBlock, *, or_goes_on: bool = True) -> bool:
