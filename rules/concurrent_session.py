@@ -139,7 +139,8 @@ class ConcurrentSession(Rule):
         for task, use in zip(clash.tasks, clash.uses, strict=True):
             if task.node is not use.node:
                 steps += [TraceStep(task.node, "started here"), TraceStep(use.node, "uses the session", use.block)]
-        session = clash.uses[0].node.func
-        words = session.value if isinstance(session, cst.Attribute) and not steps else None
-        name = f"`{self.context.short(words)}`" if words is not None else described(clash.origin)
-        self.report(clash.place, trace=steps, users=who, session=name)
+        call = clash.uses[0].node
+        session = described(clash.origin)
+        if not steps and isinstance(call, cst.Call) and isinstance(call.func, cst.Attribute):
+            session = f"`{self.context.short(call.func.value)}`"
+        self.report(clash.place, trace=steps, users=who, session=session)

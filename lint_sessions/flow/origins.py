@@ -32,7 +32,7 @@ MAX_DEPTH = 6
 MAX_STEPS = 24
 """Expressions followed from one to the next."""
 
-WORKING = COROUTINES | {"query", "bulk_save_objects", "bulk_insert_mappings", "bulk_update_mappings"}
+WORKING = COROUTINES | {"begin", "query", "bulk_save_objects", "bulk_insert_mappings", "bulk_update_mappings"}
 """Methods of a session that use its connection, or may."""
 _LOCKS = ("lock", "mutex", "sem", "limiter")
 
@@ -92,8 +92,17 @@ class Use:
 
     origin: Origin
     flavor: Flavor
-    node: cst.Call
+    node: cst.CSTNode
     block: Block | None
+    method: str
+    """The method of the session; `__exit__` at the end of its `with` block, or of one of its transaction."""
+
+
+@dataclass(frozen=True, eq=False)
+class Left:
+    """The end of a `with` block."""
+
+    block: cst.With
 
 
 def root(origin: Origin) -> Variable | Made:
@@ -258,7 +267,7 @@ class Origins:
             given = {name: Value(Part(whole, name, given=True), self.types.name(name, first.scope)) for name in names}
         if init is None or first.scope is init:
             return given
-        for part in _own_parts(node.body):
+        for part in own_parts(node.body):
             match part:
                 case cst.Call(func=cst.Attribute(value=cst.Call(func=cst.Name(value="super")), attr=attr), args=args):
                     if attr.value == "__init__":
@@ -315,10 +324,22 @@ class Origins:
             yield from self.uses_in(node.body, frame, depth)
 
     def uses_in(self, node: cst.CSTNode, frame: Frame, depth: int = MAX_DEPTH) -> Iterator[Use]:
-        """The same of a part of a run."""
-        for part in _own_parts(node):
-            if isinstance(part, cst.Call):
-                yield from self.uses_of(part.func, part.args, part, frame, depth)
+        """The same of a part of a run, in order."""
+        for part in own_parts(node):
+            yield from self.uses_at(part, frame, depth)
+
+    def uses_at(self, part: cst.CSTNode | Left, frame: Frame, depth: int = MAX_DEPTH) -> Iterator[Use]:
+        """The same of one of `own_parts` alone."""
+        if isinstance(part, cst.Call):
+            yield from self.uses_of(part.func, part.args, part, frame, depth)
+        elif isinstance(part, Left):
+            for item in reversed(part.block.items):
+                entered = item.item
+                if isinstance(entered, cst.Call) and isinstance(entered.func, cst.Attribute):
+                    entered = entered.func.value if entered.func.attr.value == "begin" else entered
+                held = self.value(entered, frame)
+                if isinstance(held.kind, SessionType) and held.origin is not None and not self._is_new(held.origin):
+                    yield Use(held.origin, held.kind.flavor, item, frame.scope.block, "__exit__")
 
     def uses_of(
         self,
@@ -340,7 +361,7 @@ class Origins:
                 held = self.value(whole, frame)
                 if isinstance(held.kind, SessionType):
                     if held.origin is not None and not self._is_new(held.origin):
-                        yield Use(held.origin, held.kind.flavor, node, frame.scope.block)
+                        yield Use(held.origin, held.kind.flavor, node, frame.scope.block, name)
                     return
         inner = self.entered(func, args, frame) if depth else None
         if inner is not None:
@@ -356,16 +377,18 @@ class Origins:
         return isinstance(whole, Made) and not whole.frame.is_first
 
 
-def _own_parts(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+def own_parts(node: cst.CSTNode) -> Iterator[cst.CSTNode | Left]:
     """Everything that runs when `node` does, parents first; what it defines and what waits for a lock left out."""
-    stack = [node]
+    stack: list[cst.CSTNode | Left] = [node]
     while stack:
         current = stack.pop()
         yield current
-        if isinstance(current, (cst.FunctionDef, cst.ClassDef, cst.Lambda)):
+        if isinstance(current, (cst.FunctionDef, cst.ClassDef, cst.Lambda, Left)):
             continue
-        if isinstance(current, cst.With) and any(_is_lock(item.item) for item in current.items):
-            continue
+        if isinstance(current, cst.With):
+            if any(_is_lock(item.item) for item in current.items):
+                continue
+            stack.append(Left(current))
         stack.extend(reversed(children(current)))
 
 
