@@ -22,7 +22,7 @@ from lint_sessions.source.document import Block
 MAX_CALLERS = 3
 """Calls followed back from a function to the request that gives it its session."""
 
-_BODIES = frozenset(["StreamingResponse", "EventSourceResponse"])
+BODIES = frozenset(["StreamingResponse", "EventSourceResponse"])
 _HARMLESS = frozenset(["start", "daemon", "setDaemon", "name", "set_name", "add_done_callback"])
 """What is done with a task or thread that nobody waits for."""
 
@@ -105,7 +105,7 @@ class Lives:
                 continue
             if name.endswith((".BackgroundTasks.add_task", ".BackgroundTask")):
                 yield Task(call, call, call.args[0].value, tuple(call.args[1:])), Kept.BACKGROUND
-            elif name.rpartition(".")[2] in _BODIES:
+            elif name.rpartition(".")[2] in BODIES:
                 content = argument(call, 0, "content")
                 made = self.tasks.coroutine(content) if content is not None else None
                 kind = self.origins.value(made.func, self.tasks.frame).kind if made is not None else None

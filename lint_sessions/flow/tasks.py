@@ -225,7 +225,7 @@ class Tasks:
             parent = self._parents.get(id(child))
             if isinstance(parent, _LOOPS) and child is not getattr(parent, "iter", None):
                 return parent
-            if isinstance(parent, cst.IndentedBlock) and _leaves(parent, or_goes_on=False):
+            if isinstance(parent, cst.IndentedBlock) and leaves(parent, or_goes_on=False):
                 return None
             child = parent
         return None
@@ -292,7 +292,7 @@ class Tasks:
             return True
         inner: cst.CSTNode | None = first
         while inner is not None and inner is not parent:
-            if isinstance(inner, cst.IndentedBlock) and _leaves(inner):
+            if isinstance(inner, cst.IndentedBlock) and leaves(inner):
                 return True
             inner = self._parents.get(id(inner))
         return False
@@ -315,7 +315,7 @@ class Tasks:
         return any(self.is_inside(binding.node, turn) for binding, _ in self.scope.bound(base.name))
 
 
-def _leaves(block: cst.IndentedBlock, *, or_goes_on: bool = True) -> bool:
+def leaves(block: cst.IndentedBlock, *, or_goes_on: bool = True) -> bool:
     """Whether a block ends by leaving the function or loop, or by going on with the next turn."""
     last = block.body[-1] if block.body else None
     statement = last.body[-1] if isinstance(last, cst.SimpleStatementLine) else None
