@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lint_sessions.requirements import problem_of
+
 if TYPE_CHECKING:
     import pathspec
 
@@ -73,6 +75,8 @@ class Config:
     """Names that are session factories where their definition cannot be found, besides the well-known ones."""
     providers: tuple[str, ...] = ()
     """Names that are session providers where their definition cannot be found, besides the well-known ones."""
+    fastapi_version: str | None = None
+    """A version or range that holds in place of what the project's dependencies say."""
     isolated: bool = False
     command: Selection = field(default_factory=Selection)
 
@@ -229,6 +233,7 @@ _READERS = {
     "per-file-ignores": _ignores,
     "factories": _names,
     "providers": _names,
+    "fastapi-version": problem_of,
 }
 
 

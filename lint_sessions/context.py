@@ -15,6 +15,7 @@ from lint_sessions.project.names import path_to
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.serving import Serving
 from lint_sessions.project.types import FunctionType
+from lint_sessions.requirements import FastAPI, Requirements
 from lint_sessions.rule import Finding, LateFix, Note, Position, Rule, TraceStep
 from lint_sessions.source.document import Block
 
@@ -27,6 +28,7 @@ class Context:
         summaries: SummaryTable,
         blocking: Blocking,
         serving: Serving,
+        requirements: Requirements,
         path: Path,
         block: Block,
         scope: Scope,
@@ -44,7 +46,13 @@ class Context:
         self.scope = scope
         """The scope around the node that is being visited."""
         self.findings: list[tuple[Finding, range]] = []
+        self._requirements = requirements
         self._fixes = fixes
+
+    @property
+    def fastapi(self) -> FastAPI:
+        """The versions of FastAPI that the project may run with."""
+        return self._requirements.fastapi(self.path)
 
     def scope_of(self, node: cst.FunctionDef) -> Scope:
         """The scope of a function that is being visited."""

@@ -138,6 +138,17 @@ def importing(document: Document, module: str, name: str) -> Edit | None:
     return Edit(start, start, f"{added}\n\n")
 
 
+def as_manager(block: Block, call: cst.Call, scope: Scope, *, is_async: bool) -> tuple[str, tuple[Edit, ...]]:
+    """`contextmanager(get_db)()` for `get_db()`, and the import that it takes."""
+    document, name = block.document, "asynccontextmanager" if is_async else "contextmanager"
+    made, imports = name, importing(document, "contextlib", name)
+    if scope.lookup("contextlib") is not None and scope.lookup(name) is None:
+        made, imports = f"contextlib.{name}", None
+    start, middle, end = (document.offset(place) for place in (*block.span(call.func), block.span(call)[1]))
+    text = f"{made}({document.text[start:middle]}){document.text[middle:end]}"
+    return text, (imports,) if imports is not None else ()
+
+
 _IMPORT = re.compile(r"(?P<form>from|import)[ \t]+(?P<module>\.*[\w.]*)")
 
 
@@ -233,6 +244,25 @@ class Acquisition:
         bound = (binding for statement in self.rest for binding in bindings(_wrapped(statement)))
         deleted = (part for statement in self.rest for part in walk(statement) if isinstance(part, cst.Del))
         return any(b.name == self.name for b in bound) or any(self.mentions(part) for part in deleted)
+
+    def enclosed(self, header: str) -> tuple[tuple[Edit, ...], bool] | None:
+        """Put the uses into a block that `header` begins, in place of the statement and of what closes there; and
+        whether the last statement was a close. None where there is no use."""
+        lines, rest = self.lines, list(self.rest)
+        last = max((i for i, statement in enumerate(rest) if self.mentions(statement)), default=None)
+        if last is None:
+            return None
+        closes = self.is_close(rest[last])
+        body = rest[:last] if closes else rest[: last + 1]
+        if not body:
+            return None
+        start, end = (lines.document.offset(place) for place in lines.block.span(self.statement))
+        edits = [
+            Edit(start, end, header),
+            *lines.deeper(range(lines.rows([self.statement]).stop, lines.rows(body).stop), lines.step),
+        ]
+        gone = [lines.rows([s]) for s in [*self.inner_closes(body), *(rest[last : last + 1] if closes else [])]]
+        return tuple(without(edits, gone, lines)), closes
 
     def inner_closes(self, statements: Iterable[cst.CSTNode]) -> list[cst.CSTNode]:
         """Close statements inside others that can be taken out because something else stands beside them."""

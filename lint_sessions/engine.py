@@ -24,6 +24,7 @@ from lint_sessions.project.serving import Serving
 from lint_sessions.project.sessions import Types
 from lint_sessions.project.wiring import Wiring
 from lint_sessions.registry import INVALID_SYNTAX, UNUSED_SUPPRESSION, known, rules
+from lint_sessions.requirements import Requirements
 from lint_sessions.rule import Edit, Finding, Fix, Position, Rule, Safety
 from lint_sessions.source.document import Document, SourceError, SyntaxProblem
 from lint_sessions.source.files import discover
@@ -73,6 +74,7 @@ class Analysis:
         self.serving = Serving(self.wiring)
         self.summaries = SummaryTable(self.types)
         self.blocking = Blocking(self.types)
+        self.requirements = Requirements(config.root, config.fastapi_version)
 
 
 def check(
@@ -155,7 +157,7 @@ def _unsuppressed(
         text = _as_published(document.text[block.start : block.end], aliases).encode("utf-8", "replace")
         suspects = [rule for rule in chosen if all(re.search(gate, text) for gate in rule.gates)]
         if suspects:
-            facts = analysis.summaries, analysis.blocking, analysis.serving
+            facts = analysis.summaries, analysis.blocking, analysis.serving, analysis.requirements
             context = Context(*facts, document.path, block, scope, fixes=fixes)
             _visit(block.node, _visitors([rule(context) for rule in suspects]), context)
             found += context.findings

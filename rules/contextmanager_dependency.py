@@ -11,10 +11,12 @@ from lint_sessions.context import Context
 from lint_sessions.edits import Lines
 from lint_sessions.project.calls import calls_of
 from lint_sessions.project.known import CONTEXT_DECORATORS
+from lint_sessions.project.names import dotted, parameters, walk
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.types import CallableType, External, ManagerType, argument
 from lint_sessions.project.wiring import Use
-from lint_sessions.rule import Fix, Rule, Safety
+from lint_sessions.requirements import UNWRAPS
+from lint_sessions.rule import Fix, LateFix, Rule, Safety
 
 
 class ContextmanagerDependency(Rule):
@@ -27,7 +29,7 @@ class ContextmanagerDependency(Rule):
     ## Why is this bad?
     FastAPI makes a context manager of each provider that yields, itself. It looks behind the decorator, sees a
     generator, calls what is decorated, and gets no generator: every request is answered 500 with a TypeError
-    ("'_GeneratorContextManager' object is not an iterator"). Before FastAPI 0.122 the route gets the context manager
+    ("'_GeneratorContextManager' object is not an iterator"). Up to FastAPI 0.123.4 the route gets the context manager
     in place of the session.
 
     ## Example
@@ -60,15 +62,16 @@ class ContextmanagerDependency(Rule):
 
     ## What it leaves alone
     The generator itself; a dependency that returns a context manager; context managers that only `with` enters; a
-    parameter that the route itself enters by `with`, which is right before FastAPI 0.122.
+    parameter that the route itself enters by `with`, where the project may run with FastAPI 0.123.4 or older.
 
     ## Fix safety
-    Safe: the decorator is taken away where nothing but `Depends` uses the function, and no request can have succeeded
-    before. Where other code calls it, which needs the decorator, there is no fix.
+    Safe with FastAPI 0.123.5 and newer: the decorator is taken away where nothing but `Depends` uses the function, and
+    no request can have succeeded before. Unsafe with older versions, where some helper may enter what the route gets.
+    Where other code calls it, which needs the decorator, or a route enters it, there is no fix.
     """
 
     code = "LS107"
-    message = "`{function}` is a context manager, and `{user}` depends on it: every request fails"
+    message = "`{function}` is a context manager, and `{user}` depends on it: {then} ({fastapi})"
     gates = (rb"contextmanager\b|\b(Depends|Security)\s*\(",)
     fixable = Safety.SAFE
 
@@ -77,14 +80,12 @@ class ContextmanagerDependency(Rule):
         if not decorators:
             return
         scope = self.context.scope_of(node)
-        uses = [use for use in self.context.wiring.uses(scope) if use.is_fastapi and not _enters(use)]
-        if uses:
-            self.report(
-                decorators[0],
-                function=node.name.value,
-                user=uses[0].by,
-                fix=partial(_undecorate, self.context, scope, decorators[0]),
-            )
+        uses = [use for use in self.context.wiring.uses(scope) if use.is_fastapi]
+        wrong = uses if self._fails else [use for use in uses if not _enters(use)]
+        if wrong:
+            fix = partial(_undecorate, self.context, scope, decorators[0], is_safe=self._fails)
+            is_entered = any(map(_enters, uses))
+            self._report(decorators[0], node.name.value, wrong[0].by, None if is_entered else fix)
 
     def visit_Call(self, node: cst.Call) -> None:
         """`Depends(contextmanager(get_db))`."""
@@ -94,9 +95,20 @@ class ContextmanagerDependency(Rule):
         if marker is None or provider is None or not self.context.wiring.is_fastapi(marker):
             return
         kind = types.infer(provider, scope)
-        if isinstance(kind, CallableType) and isinstance(kind.result, ManagerType) and kind.result.maker is not None:
-            owner = self.context.block.name or "the application"
-            self.report(node, function=self.context.short(provider), user=owner)
+        made = kind.result if isinstance(kind, CallableType) else None
+        if isinstance(made, ManagerType) and made.maker is not None:
+            if not self._fails and _is_entered(self.context.block.node, node):
+                return
+            self._report(node, self.context.short(provider), self.context.block.name or "the application", None)
+
+    @property
+    def _fails(self) -> bool:
+        """Whether FastAPI looks behind the decorator; older versions hand the context manager over."""
+        return self.context.fastapi.is_from(UNWRAPS)
+
+    def _report(self, node: cst.CSTNode, function: str, user: str, fix: LateFix | None) -> None:
+        then = "every request fails" if self._fails else "it gets no session"
+        self.report(node, function=function, user=user, then=then, fastapi=self.context.fastapi.name, fix=fix)
 
     def _makes_manager(self, decorator: cst.BaseExpression) -> bool:
         kind = self.context.types.infer(decorator, self.context.scope)
@@ -111,8 +123,19 @@ def _enters(use: Use) -> bool:
     return re.search(rf"\bwith\s+{re.escape(use.parameter)}\b", text[use.offset : use.block.end]) is not None
 
 
-def _undecorate(context: Context, scope: Scope, decorator: cst.Decorator) -> Fix | None:
+def _is_entered(block: cst.CSTNode, marker: cst.Call) -> bool:
+    """Whether a function enters the parameter that a marker stands at."""
+    for function in walk(block):
+        for param in parameters(function) if isinstance(function, cst.FunctionDef) else ():
+            if any(part is marker for part in walk(param)):
+                withs = (part for part in walk(function) if isinstance(part, cst.With))
+                return any(dotted(item.item) == param.name.value for part in withs for item in part.items)
+    return False
+
+
+def _undecorate(context: Context, scope: Scope, decorator: cst.Decorator, *, is_safe: bool) -> Fix | None:
     if next(calls_of(context.types, scope), None) is not None:
         return None
     lines = Lines(context.block)
-    return Fix("Take the decorator away", Safety.SAFE, (lines.delete(lines.rows([decorator])),))
+    safety = Safety.SAFE if is_safe else Safety.UNSAFE
+    return Fix("Take the decorator away", safety, (lines.delete(lines.rows([decorator])),))

@@ -7,7 +7,7 @@ from functools import partial
 import libcst as cst
 
 from lint_sessions.context import Context
-from lint_sessions.edits import CLOSES, importing
+from lint_sessions.edits import CLOSES, as_manager
 from lint_sessions.flow.providers import Delegation, Provider, delegations, provider
 from lint_sessions.flow.values import Cause, Raised
 from lint_sessions.project.names import path_to, walk_scope
@@ -128,13 +128,10 @@ def _enter(context: Context, found: Delegation, scope: Scope) -> Fix | None:
     loop, call, is_async = found.loop, found.call, found.is_async
     if loop.orelse is not None or any(isinstance(p, (cst.Break, cst.Continue)) for p in walk_scope(loop.body)):
         return None
-    name = "asynccontextmanager" if is_async else "contextmanager"
-    made, imports = name, importing(context.document, "contextlib", name)
-    if scope.lookup("contextlib") is not None and scope.lookup(name) is None:
-        made, imports = f"contextlib.{name}", None
-    start, end = context.block.span(loop)[0], context.block.span(call)[1]
-    function, arguments = context.source(call.func), context.source(call).removeprefix(context.source(call.func))
-    keyword = "async with" if is_async else "with"
-    header = f"{keyword} {made}({function}){arguments} as {context.source(loop.target)}"
-    edit = Edit(context.document.offset(start), context.document.offset(end), header)
-    return Fix(f"Enter it by `{name}`", Safety.UNSAFE, (edit, *([imports] if imports is not None else [])))
+    manager, imports = as_manager(context.block, call, scope, is_async=is_async)
+    start, end = (
+        context.document.offset(place) for place in (context.block.span(loop)[0], context.block.span(call)[1])
+    )
+    header = f"{'async with' if is_async else 'with'} {manager} as {context.source(loop.target)}"
+    name = manager.partition("(")[0].rpartition(".")[2]
+    return Fix(f"Enter it by `{name}`", Safety.UNSAFE, (Edit(start, end, header), *imports))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import libcst as cst
 
-from lint_sessions.flow.callers import is_dependency
 from lint_sessions.flow.lifecycle import Lifecycle
 from lint_sessions.flow.providers import ANY_ERROR, Provider
 from lint_sessions.project.names import path_to, walk
@@ -85,7 +84,7 @@ class SecondYield(Rule):
             return function is not None
         if any(not _turns_again(loop) for loop in _loops(function, place) if loop in _loops(function, again)):
             return False
-        return not normally or provider.is_manager or is_dependency(self.context.types, provider.scope)
+        return not normally or provider.is_manager or bool(self.context.wiring.uses(provider.scope))
 
 
 def _loops(function: cst.FunctionDef, node: cst.Yield) -> list[cst.For]:

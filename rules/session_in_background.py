@@ -16,9 +16,9 @@ class SessionInBackground(Rule):
     ## What it does
     Finds tasks (`create_task`, `ensure_future`) and threads (`Thread`, executors) that nobody waits for and that use
     the session of the request, or one whose `with` block ends before they do; background tasks and streamed responses
-    that use a session which is closed when the route returns: one of a `with` block, of a dependency with
-    `scope="function"`, or of a `BaseHTTPMiddleware`. The session may be an argument, or be hidden in an object, a
-    closure or a `partial`.
+    that use a session which is closed when the route returns: one of a `with` block, of a `BaseHTTPMiddleware`, of a
+    dependency with `scope="function"`, or with FastAPI 0.106 to 0.117 of any dependency. The session may be an
+    argument, or be hidden in an object, a closure or a `partial`.
 
     ## Why is this bad?
     A closed session begins again as soon as it is used, takes another connection from the pool, and now nobody gives
@@ -59,8 +59,9 @@ class SessionInBackground(Rule):
     ## What it leaves alone
     Tasks that get ids and values only, or open a session of their own; tasks that the function awaits, gathers, or
     hands on; executors and task groups that are left before the session is closed; `BackgroundTasks` and streamed
-    responses with the session of a dependency, which FastAPI closes after them from version 0.118 on (and closed
-    before them from 0.106 to 0.117); instances that are handed over without their session.
+    responses with the session of a dependency, unless the project runs with FastAPI 0.106 to 0.117, by its lock file,
+    its dependencies or `fastapi-version`: all others close it after them; instances that are handed over without
+    their session.
 
     ## Fix safety
     There is no fix: the task has to open its own session, and load again what it works with.
@@ -78,7 +79,7 @@ class SessionInBackground(Rule):
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
         if is_test(self.context.path, self.context.types.project.root):
             return
-        for found in Lives(self.context.wiring, self.context.scope_of(node)).outliving():
+        for found in Lives(self.context.wiring, self.context.scope_of(node), self.context.fastapi).outliving():
             self._report(found)
 
     def _report(self, found: Outliving) -> None:

@@ -62,7 +62,7 @@ class StreamPinsSession(Rule):
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
         scope = self.context.scope_of(node)
         if self.context.wiring.is_route(scope) and not is_test(self.context.path, self.context.types.project.root):
-            for pinned in Streams(self.context.wiring, scope).pinned():
+            for pinned in Streams(self.context.wiring, scope, self.context.fastapi).pinned():
                 self._report(pinned)
 
     def _report(self, pinned: Pinned) -> None:

@@ -11,6 +11,7 @@ from lint_sessions.context import Context
 from lint_sessions.edits import Lines
 from lint_sessions.flow.providers import ANY_ERROR, HTTP_ERRORS, Provider
 from lint_sessions.project.names import parameters, path_to, walk, walk_scope
+from lint_sessions.requirements import MUST_RAISE
 from lint_sessions.rule import Edit, Fix, Rule, Safety, TraceStep
 
 
@@ -24,7 +25,9 @@ class SwallowedException(Rule):
     ## Why is this bad?
     From FastAPI 0.110 on a dependency has to raise again what it catches. If it does not, FastAPI has no response and
     fails with an error of its own: every HTTPException of the route, a 404 too, arrives as 500, and the real error is
-    in no log. A context manager that swallows lets the code below the `with` block go on as if the work were stored.
+    in no log. Older versions answer as the route does, but the providers around this one go on as if nothing had
+    failed, and a commit below the `yield` that fails is told to nobody. A context manager that swallows lets the code
+    below the `with` block go on as if the work were stored.
 
     ## Example
     ```python
@@ -53,12 +56,13 @@ class SwallowedException(Rule):
 
     ## What it leaves alone
     Handlers that raise something else; handlers that stand around other statements than the `yield`, or that take only
-    GeneratorExit or a cancellation; a parameter that decides whether to raise; modules that work with Litestar, which
-    raises the error itself; pytest fixtures.
+    GeneratorExit or a cancellation; a parameter that decides whether to raise; modules that work with Litestar, and
+    projects that depend on it and not on FastAPI, for it raises the error itself; pytest fixtures.
 
     ## Fix safety
     Safe for a dependency, from FastAPI 0.110 on: the run that changes is one that failed with FastAPI's own error.
-    Unsafe for a context manager, whose callers then get the error. The handler gets a `raise` as its last statement.
+    Unsafe where the project may run with an older version, which answers the request then, and for a context manager,
+    whose callers then get the error. The handler gets a `raise` as its last statement.
     """
 
     code = "LS103"
@@ -68,7 +72,7 @@ class SwallowedException(Rule):
 
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
         provider = self.context.provider(self.context.scope_of(node))
-        if provider is None or "litestar" in self.context.document.text:
+        if provider is None or "litestar" in self.context.document.text or not self.context.fastapi.used:
             return
         found: dict[cst.CSTNode, cst.Yield] = {}
         for place, raised in product(provider.yields, ANY_ERROR):
@@ -91,9 +95,22 @@ class SwallowedException(Rule):
             trace=trace,
             what=_what(self.context, end),
             provider=provider.scope.name,
-            then=_consequence(provider, place),
+            then=self._consequence(provider, place, end),
             fix=partial(_raise_again, self.context, provider, end),
         )
+
+    def _consequence(self, provider: Provider, place: cst.Yield, end: cst.CSTNode) -> str:
+        if provider.is_manager:
+            return "the code after the `with` block goes on"
+        fastapi, function = self.context.fastapi, provider.scope.function
+        if not fastapi.is_from(MUST_RAISE) and function is not None:
+            trails = (provider.trail(place, state) for state, _ in provider.after_writing(place))
+            if any(_swallower(function, trail) is end for trail in trails):
+                return f"a commit that fails there goes unnoticed ({fastapi.name})"
+            return f"from FastAPI 0.110 on a route's 404 becomes 500 (here: {fastapi.name})"
+        if all(provider.after(place, raised).returned for raised in HTTP_ERRORS):
+            return f"the route's 404 becomes 500 ({fastapi.name})"
+        return f"an error of FastAPI's own hides it ({fastapi.name})"
 
 
 def _what(context: Context, end: cst.CSTNode) -> str:
@@ -105,14 +122,6 @@ def _what(context: Context, end: cst.CSTNode) -> str:
         case cst.ExceptHandler():
             return "`except:`"
     return "a context manager"
-
-
-def _consequence(provider: Provider, place: cst.Yield) -> str:
-    if provider.is_manager:
-        return "the code after the `with` block goes on"
-    if all(provider.after(place, raised).returned for raised in HTTP_ERRORS):
-        return "the route's 404 becomes 500 (FastAPI 0.110+)"
-    return "FastAPI (0.110+) hides it behind an error of its own"
 
 
 def _swallower(function: cst.FunctionDef, steps: list[tuple[cst.CSTNode, str]]) -> cst.CSTNode | None:
@@ -140,7 +149,8 @@ def _is_asked_for(function: cst.FunctionDef, end: cst.CSTNode) -> bool:
 
 def _raise_again(context: Context, provider: Provider, end: cst.CSTNode) -> Fix | None:
     """Make `raise` the last statement of the handler, or take a bare `return` out of the `finally`."""
-    safety = Safety.UNSAFE if provider.is_manager else Safety.SAFE
+    is_safe = not provider.is_manager and context.fastapi.is_from(MUST_RAISE)
+    safety = Safety.SAFE if is_safe else Safety.UNSAFE
     if isinstance(end, cst.Return):
         edit = _without_return(context, end)
         return Fix("Let the exception go on", safety, (edit,)) if edit is not None else None

@@ -52,7 +52,6 @@ class UnboundSession(Rule):
     code = "LS307"
     message = "{made} has no engine, so the first statement raises UnboundExecutionError"
     gates = (rb"\w\s*\(",)
-    default = False
 
     def visit_Assign(self, node: cst.Assign) -> None:
         match node:

@@ -7,12 +7,11 @@ from functools import partial
 import libcst as cst
 
 from lint_sessions.context import Context
-from lint_sessions.edits import Acquisition, without
 from lint_sessions.flow.lifecycle import Exit, Leak, Lifecycle
-from lint_sessions.flow.values import Phase
+from lint_sessions.leaks import WORDS, how, opened_alone, path
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.scripts import runs_once
-from lint_sessions.rule import Edit, Fix, Rule, Safety, TraceStep
+from lint_sessions.rule import Fix, Rule, Safety, TraceStep
 
 
 class UnclosedSession(Rule):
@@ -74,7 +73,8 @@ class UnclosedSession(Rule):
         if runs_once(scope) or self.context.types.is_fixture(scope):
             return
         runs = self.context.lifecycle(scope)
-        for site in {leak.site.key: leak.site for leak in runs.leaks if not leak.lent}.values():
+        own = (leak.site for leak in runs.leaks if not leak.lent and not leak.site.from_step)
+        for site in {site.key: site for site in own}.values():
             leak = runs.leak_of(site, lent=False)
             if leak is None or site.node is None:
                 continue
@@ -82,9 +82,9 @@ class UnclosedSession(Rule):
             self.report(
                 site.node,
                 fix=fix,
-                trace=self._trace(leak),
+                trace=path(leak),
                 session=f"`{self.context.short(site.node)}`",
-                how=self._how(leak),
+                how=how(self.context, leak),
             )
 
         if scope.name in ("__enter__", "__aenter__"):
@@ -104,89 +104,21 @@ class UnclosedSession(Rule):
                 method, leak = found
                 trace = [TraceStep(site.node, "acquired here, and kept on the object")]
                 if leak.node is not None:
-                    trace.append(TraceStep(leak.node, _WORDS[leak.exit.name], method.block))
-                how = f"is left open by `{method.name}`"
+                    trace.append(TraceStep(leak.node, WORDS[leak.exit.name], method.block))
+                told = f"is left open by `{method.name}`"
                 if leak.exit is Exit.DATABASE and leak.node is not None:
-                    how = f"is left open when `{self.context.short(leak.node, block=method.block)}` fails"
-                self.report(site.node, trace=trace, session=f"`{self.context.short(site.node)}`", how=how)
-
-    def _how(self, leak: Leak) -> str:
-        at = f"`{self.context.short(leak.node)}`" if leak.node is not None else ""
-        match leak.exit:
-            case Exit.END:
-                return "is never closed"
-            case Exit.OVERWRITTEN:
-                return "is dropped while its connection is checked out"
-            case Exit.RETURN:
-                return f"is left open by {at}"
-            case Exit.RAISE:
-                return f"is left open when {at} leaves"
-            case Exit.CANCEL:
-                return f"is left open when the task is cancelled at {at}"
-        return f"is left open when {at} fails"
-
-    def _trace(self, leak: Leak) -> list[TraceStep]:
-        steps = leak.trail.steps(leak.site) if leak.trail is not None else []
-        if leak.exit is Exit.OVERWRITTEN and steps and steps[-1] == (leak.site.node, "acquired"):
-            steps = steps[:-1]
-        starts = [i for i, step in enumerate(steps) if step == (leak.site.node, "acquired")]
-        steps = [s for s in steps[starts[-1] if starts else 0 :] if s[1] != "acquired" or s[0] is leak.site.node]
-        if leak.node is not None and leak.exit is not Exit.RETURN:
-            steps = [s for s in steps if s[0] is not leak.node or s[1] == "acquired"] + [(leak.node, leak.exit.name)]
-        return [TraceStep(node, _WORDS[event]) for node, event in steps if event in _WORDS]
-
-
-_WORDS = {
-    "acquired": "acquired here",
-    "used": "takes a connection here",
-    "caught": "the failure is caught here",
-    "returned": "returns here, with the session open",
-    Exit.RETURN.name: "returns here, with the session open",
-    Exit.END.name: "ends here, with the session open",
-    Exit.RAISE.name: "leaves here, with the session open",
-    Exit.DATABASE.name: "fails here, with the session open",
-    Exit.ERROR.name: "fails here, with the session open",
-    Exit.LOOKUP.name: "fails here, with the session open",
-    Exit.CANCEL.name: "cancelled here, with the session open",
-    Exit.OVERWRITTEN.name: "nothing leads to the session any more",
-}
+                    told = f"is left open when `{self.context.short(leak.node, block=method.block)}` fails"
+                self.report(site.node, trace=trace, session=f"`{self.context.short(site.node)}`", how=told)
 
 
 def _with_block(context: Context, scope: Scope, leak: Leak, runs: Lifecycle) -> Fix | None:
     """Put the uses into `with`; safe where the code already closes the session after its last use."""
-    site = leak.site
-    made = Acquisition.of(context.block, site.node) if site.node is not None else None
-    if (
-        made is None
-        or made.rebinds()
-        or made.is_half_closed(is_async=site.flavor.is_async)
-        or scope.is_generator
-        or _leaves(leak, runs)
-    ):
+    made = opened_alone(context, scope, leak, runs)
+    if made is None:
         return None
-    function = scope.function
-    if site.flavor.is_async and (function is None or function.asynchronous is None):
+    keyword = "async with" if leak.site.flavor.is_async else "with"
+    found = made.enclosed(f"{keyword} {context.source(made.value)} as {made.name}:")
+    if found is None:
         return None
-    lines, rest = made.lines, list(made.rest)
-    last = max((i for i, statement in enumerate(rest) if made.mentions(statement)), default=None)
-    if last is None:
-        return None
-    closes = made.is_close(rest[last])
-    body = rest[:last] if closes else rest[: last + 1]
-    if not body:
-        return None
-    start, end = (context.document.offset(place) for place in context.block.span(made.statement))
-    keyword = "async with" if site.flavor.is_async else "with"
-    edits = [
-        Edit(start, end, f"{keyword} {context.source(made.value)} as {made.name}:"),
-        *lines.deeper(range(lines.rows([made.statement]).stop, lines.rows(body).stop), lines.step),
-    ]
-    gone = [lines.rows([s]) for s in [*made.inner_closes(body), *(rest[last : last + 1] if closes else [])]]
-    safety = Safety.SAFE if closes else Safety.UNSAFE
-    return Fix(f"Use `{keyword}`", safety, tuple(without(edits, gone, lines)))
-
-
-def _leaves(leak: Leak, runs: Lifecycle) -> bool:
-    """Whether some run hands the session to somebody else."""
-    ends = (state.session(leak.site) for state, _ in runs.returned)
-    return any(s is not None and not s.owned and s.phase is not Phase.CLOSED for s in ends)
+    edits, closes = found
+    return Fix(f"Use `{keyword}`", Safety.SAFE if closes else Safety.UNSAFE, edits)

@@ -10,6 +10,7 @@ import libcst as cst
 from lint_sessions.context import Context
 from lint_sessions.edits import Lines
 from lint_sessions.flow.lifecycle import Lost
+from lint_sessions.flow.units import lost_writes
 from lint_sessions.flow.values import Site
 from lint_sessions.project.names import dotted, parameters, walk, walk_scope
 from lint_sessions.project.scopes import Scope
@@ -28,7 +29,8 @@ class WriteWithoutCommit(Rule):
     ## What it does
     Finds something that a function adds to, deletes from or changes through a session of its own (`add`, `delete`,
     `merge`, a query's `update`, an `insert()` that is executed), where the session is then closed with no `commit()` on
-    that path, and no error either.
+    that path, and no error either. Also a repository's write in the block of a unit of work that rolls back at its end
+    what is not committed.
 
     ## Why is this bad?
     Closing a session rolls back what is not committed. The request is answered with 200, the instance even has its id
@@ -66,7 +68,6 @@ class WriteWithoutCommit(Rule):
     code = "LS402"
     message = "`{write}` is lost: the session is closed with no commit"
     gates = (rb"\(",)
-    default = False  # it does not see yet every helper that commits
     fixable = Safety.UNSAFE
 
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
@@ -82,6 +83,10 @@ class WriteWithoutCommit(Rule):
                 continue
             if not self._is_meant(lost.site, scope):
                 self._report(lost)
+        for write in lost_writes(self.context.types, scope):
+            if not _ON_PURPOSE.search(self.context.source(node)):
+                trace = [TraceStep(write.block, "entered here"), TraceStep(write.call, "written here")]
+                self.report(write.call, trace=trace, write=self.context.short(write.call))
 
     def _is_meant(self, site: Site, scope: Scope) -> bool:
         """Whether nothing is to be stored, or nothing needs a commit."""

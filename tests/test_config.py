@@ -36,6 +36,7 @@ def test_everything_can_be_configured(tmp_path: Path) -> None:
         per-file-ignores = { "tests/*" = ["LS301"] }
         factories = ["make_db", "app.db.Local"]
         providers = ["db"]
+        fastapi-version = "0.115"
         """,
     )
     assert config == Config(
@@ -49,6 +50,7 @@ def test_everything_can_be_configured(tmp_path: Path) -> None:
         per_file_ignores=(("tests/*", ("LS301",)),),
         factories=("make_db", "app.db.Local"),
         providers=("db",),
+        fastapi_version="0.115",
     )
     assert {config} == {config}
 

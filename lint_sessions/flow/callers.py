@@ -13,7 +13,6 @@ from lint_sessions.project.modules import Module
 from lint_sessions.project.names import walk
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.sessions import Types
-from lint_sessions.project.types import FunctionType
 from lint_sessions.source.document import Block, SyntaxProblem
 
 MAX_CALLERS = 50
@@ -86,14 +85,3 @@ def functions(blocks: Iterable[Block], scope: Scope) -> Iterator[tuple[Block, Sc
                 yield block, scope.child_of_block(block)
         except SyntaxProblem:
             continue
-
-
-def is_dependency(types: Types, function: Scope) -> bool:
-    """Whether a function of the project is passed to `Depends` or `Security` somewhere."""
-    marked = re.compile(rf"\b(?:Depends|Security)\(\s*(?:dependency\s*=\s*)?{re.escape(function.name)}\b")
-    return any(
-        function.name in module.document.text
-        and marked.search(module.document.text) is not None
-        and types.name(function.name, types.module_scope(module)) == FunctionType(function)
-        for module in modules(types, function.module)
-    )

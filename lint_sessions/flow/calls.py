@@ -38,6 +38,7 @@ from lint_sessions.flow.state import (
     rolled_back,
     written,
 )
+from lint_sessions.flow.steps import step_of, stepped
 from lint_sessions.flow.values import (
     Bound,
     Cause,
@@ -230,8 +231,7 @@ def perform(run: Evaluator, node: cst.CSTNode, site: Site, name: str, state: Sta
     if after is None:
         return []
     if name == "commit":
-        after = committed(after.update(site, phase=Phase.ENDED, unsaved=None), site)
-        return [(after.note(node, "committed"), None)]
+        return [(committed(after.update(site, phase=Phase.ENDED), site, node), None)]
     if name == "flush":
         after = instances.flushed(after, site)
     elif name != "refresh":
@@ -281,7 +281,7 @@ def transaction(run: Evaluator, node: cst.Call, manager: Manager, name: str, sta
         run.fail(state.update(site, failed=Failure(node), swallowed=None), node, Cause.DATABASE)
         if manager.savepoint:
             return [(instances.flushed(state, site), None)]
-        return [(committed(state.update(site, phase=Phase.ENDED, pending=False), site), None)]
+        return [(committed(state.update(site, phase=Phase.ENDED, pending=False), site, node), None)]
     return [(state, Held(site) if name in ("start", "session") else None)]
 
 
@@ -343,7 +343,7 @@ def held_by(run: Evaluator, node: cst.Call, holder: Holder, name: str, args: Arg
 def closure(run: Evaluator, node: cst.Call, sites: tuple[Site, ...], args: Arguments, state: State) -> list[Outcome]:
     """A nested function that names sessions of this one is called."""
     for site in sites:
-        state = instances.touched(state, site)
+        state = instances.touched(state, site).update(site, unsaved=None)  # it may commit
     kind = run.infer(node.func)
     inner = kind.scope.node if isinstance(kind, FunctionType) else None
     if inner is None:
@@ -372,6 +372,9 @@ def closure(run: Evaluator, node: cst.Call, sites: tuple[Site, ...], args: Argum
 
 def typed(run: Evaluator, node: cst.Call, kind: Type | None, args: Arguments, state: State) -> list[Outcome]:
     result = run.types.call(kind, node, run.scope)
+    step = step_of(run.types, node, run.scope)
+    if step is not None:
+        return stepped(run, node, step, state)
     match kind:
         case FactoryType() | External() if isinstance(result, SessionType) and _makes(kind):
             state, site = run.acquire(state, node, result.flavor)

@@ -147,9 +147,12 @@ class Evaluator(ABC):
                 outcomes = joined(outcomes)
         return outcomes
 
-    def acquire(self, state: State, node: cst.CSTNode, flavor: Flavor, number: int = 0) -> tuple[State, Site]:
+    def acquire(
+        self, state: State, node: cst.CSTNode, flavor: Flavor, number: int = 0, *, from_step: bool = False
+    ) -> tuple[State, Site]:
         """A new session that this function owes to close, made by the call `node`, which may make several."""
-        site = Site(f"{id(node)}.{number}" if number else f"{id(node)}", node=node, flavor=flavor)
+        key = f"{id(node)}.{number}" if number else f"{id(node)}"
+        site = Site(key, node=node, flavor=flavor, from_step=from_step)
         older = replace(site, turn=1)
         if state.session(site) is not None:
             state = state.rename(site, older)

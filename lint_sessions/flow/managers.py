@@ -126,10 +126,10 @@ def leave_begun(run: Evaluator, manager: Manager, node: cst.CSTNode, state: Stat
         run.poisoned.append(Poisoned(site, session.swallowed, session.failed.node, node, state))
     elif session.failed is None and session.pending:
         state = run.activate(state, site, node) or state
-    state = state.update(site, unsaved=None)
     if session.failed is None:
         phase = Phase.CLOSED if session.phase is Phase.CLOSED and not session.pending else Phase.ENDED
-        state = committed(state, site).update(site, phase=phase, pending=False).note(node, "committed", site)
+        state = committed(state, site, node).update(site, phase=phase, pending=False)
+    state = state.update(site, unsaved=None)
     ended = closed(state, site, node) if manager.closes else rolled_back(state, site)
     if session.phase is Phase.ACTIVE or session.pending:
         run.fail(ended, node, Cause.DATABASE)

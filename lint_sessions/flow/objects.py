@@ -1,7 +1,8 @@
-"""Objects of the project that are context managers: what their `__enter__` and `__exit__` do."""
+"""Objects of the project: what their `__enter__` and `__exit__` do, and whether they may close what they keep."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -16,13 +17,16 @@ from lint_sessions.flow.values import (
     Truth,
     Value,
 )
+from lint_sessions.project.known import PLAIN_BASES
 from lint_sessions.project.names import dotted, parameters
-from lint_sessions.project.types import ClassType, FunctionType, InstanceType, Type
+from lint_sessions.project.sessions import Types
+from lint_sessions.project.types import ClassType, External, FunctionType, InstanceType, Type
 
 if TYPE_CHECKING:
     from lint_sessions.flow.evaluate import Evaluator
 
 _EXITS = ("__exit__", "__aexit__")
+_MAY_CLOSE = re.compile(r"close|remove|__a?exit__|\bwith\s+self\b")
 
 
 def manager_of(expression: cst.BaseExpression, kind: Type | None, value: Value) -> Object | None:
@@ -87,3 +91,14 @@ def _call(
     holder, receiver = manager.holder, manager.receiver
     after = [(e, left(kind, caller, settled(node, e, state, sessions, holder, receiver))) for e in summary.endings]
     return ends_well(run, node, after)
+
+
+def may_close(types: Types, cls: ClassType) -> bool:
+    """Whether something in a class looks as if it closed what an object keeps; a base that is not known may."""
+    for base in types.ancestry(cls.scope):
+        if isinstance(base, External):
+            if base.name not in PLAIN_BASES:
+                return True
+        elif base.block is None or _MAY_CLOSE.search(base.block.document.text, base.block.start, base.block.end):
+            return True
+    return False

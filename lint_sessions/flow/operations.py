@@ -46,8 +46,8 @@ WRITING = frozenset(["delete", "merge", "bulk_save_objects", "bulk_insert_mappin
 
 DML = frozenset(
     f"{package}.{verb}"
-    for package in ("sqlalchemy", "sqlmodel", "sqlalchemy.sql")
-    for verb in ("insert", "update", "delete")
+    for package in ("sqlalchemy", "sqlmodel", "sqlalchemy.sql", "sqlalchemy.sql.expression")
+    for verb in ("insert", "update", "delete", "Insert", "Update", "Delete")
 ) | frozenset(f"sqlalchemy.dialects.{dialect}.insert" for dialect in ("postgresql", "mysql", "sqlite"))
 """Make a statement that changes what is stored."""
 

@@ -17,6 +17,7 @@ from lint_sessions.project.names import Binding, Kind, children, walk
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.types import ClassType, External, FunctionType, GeneratorType, InstanceType, argument
 from lint_sessions.project.wiring import Wiring
+from lint_sessions.requirements import AFTER_RESPONSE, BEFORE_RESPONSE, FastAPI
 from lint_sessions.source.document import Block
 
 MAX_CALLERS = 3
@@ -63,20 +64,23 @@ class Outliving:
     close: Close
 
 
-def closes_before_background_tasks(marker: cst.Call) -> bool:
-    """Whether FastAPI closes what a dependency yields before background tasks and the body of the response run.
-
-    From 0.118 on that is so for `scope="function"` alone; whoever knows the version of a project has to say so here.
-    """
+def closes_before_the_body(marker: cst.Call, fastapi: FastAPI) -> bool | None:
+    """Whether FastAPI closes what a dependency yields before the body of the response is sent and background tasks run;
+    None where that depends on which of its versions a project runs with."""
     scope = argument(marker, 99, "scope")
-    return isinstance(scope, cst.SimpleString) and scope.evaluated_value == "function"
+    if isinstance(scope, cst.SimpleString) and scope.evaluated_value == "function":
+        return True
+    if fastapi.is_from(BEFORE_RESPONSE, AFTER_RESPONSE):
+        return True
+    return False if fastapi.is_from("0", BEFORE_RESPONSE) or fastapi.is_from(AFTER_RESPONSE) else None
 
 
 class Lives:
     """How long the sessions of one function live, and what it leaves at work with them."""
 
-    def __init__(self, wiring: Wiring, scope: Scope) -> None:
+    def __init__(self, wiring: Wiring, scope: Scope, fastapi: FastAPI) -> None:
         self.wiring = wiring
+        self.fastapi = fastapi
         self.types = wiring.types
         self.scope = scope
         self.origins = Origins(wiring.types)
@@ -223,8 +227,11 @@ class Lives:
         provider = argument(marker, 0, "dependency")
         kind = self.types.infer(provider, scope) if provider is not None else None
         if isinstance(self.types.result(kind), GeneratorType) or self.types.is_provider_name(kind):
-            is_early = closes_before_background_tasks(marker)
-            return Close('`scope="function"` has closed it' if is_early else "the request has closed it", is_early)
+            is_early = closes_before_the_body(marker, self.fastapi) is True
+            by = "the request"
+            if is_early:
+                by = '`scope="function"`' if argument(marker, 99, "scope") is not None else self.fastapi.name
+            return Close(f"{by} has closed it", is_early)
         if isinstance(kind, FunctionType):
             returned = [n.value for n in kind.scope.own_nodes if isinstance(n, cst.Return) and n.value is not None]
             names = {state_name(value, kind.scope) for value in returned}

@@ -9,10 +9,12 @@ import libcst as cst
 
 from lint_sessions.flow.arguments import Arguments, by_parameter, declared, entries, sessions_among
 from lint_sessions.flow.evaluate import Evaluator, Outcome
+from lint_sessions.flow.instances import touched
 from lint_sessions.flow.state import (
     Poisoned,
     State,
     closed,
+    committed,
     escape,
     is_failing,
     reopen,
@@ -35,8 +37,9 @@ from lint_sessions.flow.values import (
     moved,
     sites_in,
 )
+from lint_sessions.project.known import PLAIN_BASES
 from lint_sessions.project.names import dotted
-from lint_sessions.project.scopes import Scope
+from lint_sessions.project.scopes import Scope, has_decorator
 from lint_sessions.project.types import (
     AwaitableType,
     ClassType,
@@ -60,6 +63,8 @@ def function(
     if isinstance(definition, cst.Lambda):
         return None
     assert isinstance(definition, cst.FunctionDef)
+    if args and isinstance(args[0][1], Holder) and _is_unbound(kind, definition, args[0]):
+        kind, holder, args = FunctionType(kind.scope, args[0][1].kind), args[0][1], args[1:]
     for _, value in args:
         if isinstance(value, Pending):
             state = next(iter(run.settle(value, state)), (state, None))[0]
@@ -79,10 +84,29 @@ def function(
     summary = run.summaries.of(kind, context)
     state = escape(state, others)
     refused(run, node, summary, state, sessions)
-    after = [
-        (e, left(kind, caller, settled(node, e, state, sessions, holder, caller.receiver))) for e in summary.endings
-    ]
+    endings = [_still_held(run, ending, sessions, state) for ending in summary.endings]
+    after = [(e, left(kind, caller, settled(node, e, state, sessions, holder, caller.receiver))) for e in endings]
     return [returned(run, node, kind, ending, sessions, s) for ending, s in ends_well(run, node, after)]
+
+
+def _still_held(run: Evaluator, ending: Ending, sessions: dict[str, Site], state: State) -> Ending:
+    """An ending in which a session from a step of a provider, that this function closes itself, is in use but not
+    given away; what keeps it has not opened it."""
+    kept = {name for name, site in sessions.items() if site.from_step and run.closes_itself(site, state)}
+    if not any(session.stored for name, session in ending.sessions if name in kept):
+        return ending
+    in_use = (
+        (name, replace(session, stored=False, phase=Phase.ACTIVE) if name in kept and session.stored else session)
+        for name, session in ending.sessions
+    )
+    return replace(ending, sessions=tuple(in_use))
+
+
+def _is_unbound(kind: FunctionType, definition: cst.FunctionDef, first: tuple[cst.Arg, Value]) -> bool:
+    """Whether a call is `Class.method(it, …)`, which is `it.method(…)`."""
+    is_plain = isinstance(kind.owner, ClassType) and not has_decorator(definition, "classmethod")
+    arg, it = first
+    return is_plain and not arg.star and arg.keyword is None and isinstance(it, Holder) and it.kind is not None
 
 
 def ends_well(run: Evaluator, node: cst.CSTNode, after: list[tuple[Ending, State]]) -> list[tuple[Ending, State]]:
@@ -194,6 +218,8 @@ def _change(state: State, site: Site, left: Session, node: cst.CSTNode) -> State
     before = state.session(site)
     if before is None:
         return state
+    if left.saved:
+        state = touched(committed(state, site, node), site)  # it may have loaded again what it has expired
     state = state.update(site, unsaved=_write(left.unsaved, before.unsaved, node))
     if left.phase is Phase.CLOSED:
         writes = (
@@ -275,8 +301,8 @@ def construct(run: Evaluator, node: cst.Call, cls: ClassType, args: Arguments, s
         run.fail(state, node, Cause.ERROR)
         named = tuple((a.keyword.value, v.site) for a, v in args if a.keyword is not None and isinstance(v, Held))
         return [(state, Holder(sites, InstanceType(cls), named) if sites else None)]
-    outside = any(isinstance(base, External) and "." in base.name for base in run.types.ancestry(cls.scope))
-    if outside and sites:
+    bases = (base.name for base in run.types.ancestry(cls.scope) if isinstance(base, External))
+    if sites and any("." in name and name not in PLAIN_BASES for name in bases):
         return None
     made = FunctionType(method.scope, InstanceType(cls))
     given = by_parameter(made, args)

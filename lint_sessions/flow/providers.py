@@ -12,9 +12,9 @@ import libcst as cst
 
 from lint_sessions.flow.lifecycle import Lifecycle, Pause
 from lint_sessions.flow.runs import follow, resume
-from lint_sessions.flow.state import State
+from lint_sessions.flow.state import State, Trail
 from lint_sessions.flow.summaries import SummaryTable
-from lint_sessions.flow.values import Cause, Raised, sites_in
+from lint_sessions.flow.values import Cause, Phase, Raised, Session, Write, sites_in
 from lint_sessions.project.names import walk_scope
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.sessions import Types
@@ -53,13 +53,33 @@ class Provider:
             self._runs[key] = resume(types, self.summaries, self.scope, self.yields[place], (), raised, to_yield=True)
         return self._runs[key]
 
+    def after_writing(self, place: cst.Yield) -> list[tuple[State, frozenset[str]]]:
+        """How it ends where its user has written something and is done, each end with the keys of the lent sessions."""
+        types, written = self.summaries.types, Session(phase=Phase.ACTIVE, pending=True, unsaved=Write(None))
+        ends: list[tuple[State, frozenset[str]]] = []
+        for pause in self.yields[place]:
+            lent = frozenset(site.key for site in sites_in(pause.value))
+            given = tuple((key.removeprefix("param:"), written) for key in sorted(lent))
+            runs = resume(types, self.summaries, self.scope, [pause], given, None, to_yield=True)
+            ends += [(state, lent) for state, _ in runs.returned]
+        return ends
+
+    def commits(self, place: cst.Yield) -> list[cst.CSTNode]:
+        """What stores what its user has written."""
+        steps = ((step, lent) for state, lent in self.after_writing(place) for step in self._since(place, state))
+        stored = (s.node for s, lent in steps if s.event == "committed" and s.site is not None and s.site.key in lent)
+        return list(dict.fromkeys(stored))
+
     def trail(self, place: cst.Yield, state: State) -> list[tuple[cst.CSTNode, str]]:
         """The notable steps since a yield, in the order of the run."""
+        return [(step.node, step.event) for step in self._since(place, state)]
+
+    def _since(self, place: cst.Yield, state: State) -> list[Trail]:
         before = {id(pause.state.trail) for pause in self.yields[place]}
-        steps: list[tuple[cst.CSTNode, str]] = []
+        steps: list[Trail] = []
         trail = state.trail
         while trail is not None and id(trail) not in before:
-            steps.append((trail.node, trail.event))
+            steps.append(trail)
             trail = trail.before
         return steps[::-1]
 

@@ -201,10 +201,15 @@ def written(state: State, site: Site, node: cst.CSTNode) -> State:
     return state.update(site, unsaved=Write(node))
 
 
-def committed(state: State, site: Site) -> State:
-    """What the session holds is stored; its instances are expired, where that is what commit does."""
+def committed(state: State, site: Site, node: cst.CSTNode) -> State:
+    """What was written is stored; the instances of the session expire, where that is what its commit does."""
+    session = state.session(site)
+    if session is None:
+        return state
     stage = Stage.EXPIRED if site.flavor.expires else Stage.STORED if site.flavor.expires is False else None
-    return state.restage(site, dict.fromkeys((Stage.PENDING, Stage.ADDED, Stage.STORED), stage))
+    state = state.restage(site, dict.fromkeys((Stage.PENDING, Stage.ADDED, Stage.STORED), stage))
+    saved = session.saved or (session.unsaved is not None and session.unsaved.node is None)
+    return state.put(site, replace(session, unsaved=None, saved=saved)).note(node, "committed", site)
 
 
 def rolled_back(state: State, site: Site, *, to_savepoint: bool = False) -> State:

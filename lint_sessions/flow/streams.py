@@ -9,7 +9,7 @@ import libcst as cst
 
 from lint_sessions.flow.operations import CLOSING
 from lint_sessions.flow.origins import Frame, Origin, Origins, Part, Use, Variable, own_parts
-from lint_sessions.flow.outliving import BODIES, closes_before_background_tasks
+from lint_sessions.flow.outliving import BODIES, closes_before_the_body
 from lint_sessions.flow.tasks import Tasks, leaves
 from lint_sessions.project.names import parameters, walk, walk_scope
 from lint_sessions.project.scopes import Scope
@@ -23,6 +23,7 @@ from lint_sessions.project.types import (
     argument,
 )
 from lint_sessions.project.wiring import Wiring
+from lint_sessions.requirements import FastAPI
 
 MAX_DEPTH = 4
 """Dependencies of dependencies that are looked at."""
@@ -38,8 +39,8 @@ class Provided:
 
     provider: Scope | str
     """The function, or its name where that leads nowhere and is a usual one."""
-    is_early: bool
-    """It is closed before the body of the response is sent."""
+    is_early: bool | None
+    """It is closed before the body of the response is sent; None where nobody knows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +57,9 @@ class Pinned:
 class Streams:
     """The streams of one route, and the sessions it is given."""
 
-    def __init__(self, wiring: Wiring, route: Scope) -> None:
+    def __init__(self, wiring: Wiring, route: Scope, fastapi: FastAPI) -> None:
         self.wiring = wiring
+        self.fastapi = fastapi
         self.types = wiring.types
         self.route = route
         self.origins = Origins(wiring.types)
@@ -122,7 +124,7 @@ class Streams:
             if found is not None:
                 last[found.provider] = (found, use)
         for found, use in last.values():
-            if use.method not in _ENDING and (is_socket or not found.is_early):
+            if use.method not in _ENDING and (is_socket or found.is_early is False):
                 yield Pinned(place, use, is_socket)
                 return
 
@@ -210,7 +212,7 @@ class Streams:
         kind = self.types.infer(provider, scope) if provider is not None else None
         if argument(marker, 99, "use_cache") is not None:
             return None
-        is_early = closes_before_background_tasks(marker)
+        is_early = closes_before_the_body(marker, self.fastapi)
         if isinstance(kind, FunctionType) and self._session_of(kind.scope) is not None:
             return Provided(kind.scope, is_early)
         if isinstance(kind, External) and self.types.is_provider_name(kind):

@@ -39,6 +39,8 @@ class Site:
     """A context manager of this function makes it and ends it."""
     shared: bool = field(default=False, compare=False)
     """It was made at import, and lives on when the function ends."""
+    from_step: bool = field(default=False, compare=False)
+    """A provider's generator gave it and ended at once, as in `next(get_db())`."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ class Session:
     """Something was added and not flushed."""
     unsaved: Write | None = None
     """What was added, deleted or changed with no commit since."""
+    saved: bool = False
+    """In a summary: what was written before the call has been committed."""
     lost: tuple[Write, ...] = ()
     """What was unsaved when the session was closed, with no error in sight."""
     loaded: bool = False

@@ -41,6 +41,9 @@ SESSION_ATTRIBUTES = {
 }
 """Where packages keep the session of the request for everybody."""
 CONTEXT_DECORATORS = frozenset(["contextlib.contextmanager", "contextlib.asynccontextmanager"])
+PLAIN_BASES = frozenset(["object", "abc.ABC", "typing.Generic", "typing.Protocol", "typing_extensions.Protocol"])
+"""Classes that a class may inherit from without inheriting any behaviour."""
+
 WRAPPED_GENERICS = frozenset(
     f"{m}.{n}"
     for m in ("typing", "collections.abc", "typing_extensions", "contextlib")

@@ -9,17 +9,15 @@ from collections.abc import Iterator, Sequence
 
 import libcst as cst
 
-from lint_sessions.project.annotations import declared, instance_of
+from lint_sessions.project.annotations import declared
 from lint_sessions.project.known import (
     BUILTINS,
     CONTEXT_DECORATORS,
     ENGINE_MAKERS,
-    FACTORY_CLASSES,
     FACTORY_NAMES,
     MARKERS,
     PROVIDER_NAMES,
     PUBLISHED,
-    SCOPED_CLASSES,
     SESSION_ATTRIBUTES,
     SESSION_CLASSES,
     SLOW_PACKAGES,
@@ -28,6 +26,7 @@ from lint_sessions.project.known import (
 )
 from lint_sessions.project.modules import Module, Package, Project
 from lint_sessions.project.names import Binding, Kind
+from lint_sessions.project.published import bound, external_call, item_of, method_result
 from lint_sessions.project.scopes import Scope, has_decorator, last_name
 from lint_sessions.project.types import (
     AwaitableType,
@@ -181,7 +180,7 @@ class Types:
                 return self._unpack(self.entered(self.infer(binding.value, scope)), binding.index)
             case Kind.ITEM:
                 assert binding.value is not None
-                return self._unpack(self._item(self.infer(binding.value, scope)), binding.index)
+                return self._unpack(item_of(self.infer(binding.value, scope)), binding.index)
             case Kind.PARAMETER:
                 return self._parameter(binding, scope)
             case Kind.DECLARED:
@@ -306,7 +305,7 @@ class Types:
                 return self._class_attribute(scope, name, base)
             case InstanceType(cls=External() as cls):
                 return External(f"{cls.name}.{name}", cls.resolved)
-            case SessionType() | FactoryType() | EngineType() | ConnectionType():
+            case SessionType() | FactoryType() | EngineType() | ConnectionType() | GeneratorType():
                 return MethodType(base, name)
         return None
 
@@ -396,13 +395,13 @@ class Types:
         """The type of the value of a call."""
         match callee:
             case External():
-                return self._external_call(callee, call, scope)
+                return external_call(self, callee, call, scope)
             case FactoryType(flavor=flavor):
-                return SessionType(self._bound(flavor, call, scope))
+                return SessionType(bound(self, flavor, call, scope))
             case SessionType(flavor=flavor) if flavor.is_scoped:
                 return callee
             case ClassType() if (class_flavor := self.session_class(callee)) is not None:
-                return SessionType(self._bound(class_flavor, call, scope))
+                return SessionType(bound(self, class_flavor, call, scope))
         return self.result(callee)
 
     def result(self, callee: Type | None) -> Type | None:
@@ -425,7 +424,7 @@ class Types:
                 method = self.method(cls, "__call__")
                 return self.result(FunctionType(method.scope, callee)) if method is not None else None
             case MethodType(owner=owner, name=name):
-                return _method_result(owner, name)
+                return method_result(owner, name)
             case FunctionType():
                 return self._function_result(callee)
         return None
@@ -499,7 +498,7 @@ class Types:
             if isinstance(inner, cst.Yield):
                 match inner.value:
                     case cst.From(item=item):
-                        kinds.append(self._item(self.infer(item, function.scope)))
+                        kinds.append(item_of(self.infer(item, function.scope)))
                     case cst.BaseExpression() as value:
                         kinds.append(self.infer(value, function.scope))
                     case None:
@@ -532,77 +531,6 @@ class Types:
                         return awaited(entered) if name == "__aenter__" else entered
         return None
 
-    def _item(self, kind: Type | None) -> Type | None:
-        return kind.yields if isinstance(kind, GeneratorType) else None
-
-    def _external_call(self, callee: External, call: cst.Call, scope: Scope) -> Type | None:
-        name = callee.name
-        if name in SESSION_CLASSES:
-            return SessionType(self._bound(SESSION_CLASSES[name], call, scope))
-        if name in FACTORY_CLASSES:
-            return self._made_factory(name, call, scope)
-        if name in SCOPED_CLASSES:
-            made = argument(call, 0, "session_factory")
-            factory = self.infer(made, scope) if made is not None else None
-            expires = factory.flavor.expires if isinstance(factory, FactoryType) else None
-            return SessionType(Flavor(is_async=SCOPED_CLASSES[name], is_scoped=True, expires=expires))
-        first = argument(call, 0, "func")
-        if name in CONTEXT_DECORATORS and first is not None:
-            made_by = self.result(self.infer(first, scope))
-            return (
-                CallableType(ManagerType(made_by.yields, made_by.function))
-                if isinstance(made_by, GeneratorType)
-                else None
-            )
-        if name == "functools.partial" and first is not None:
-            result = self.result(self.infer(first, scope))
-            return CallableType(result) if result is not None else None
-        if name in ("contextlib.closing", "contextlib.aclosing"):
-            thing = argument(call, 0, "thing")
-            return ManagerType(self.infer(thing, scope)) if thing is not None else None
-        if name in ("next", "anext") and (given := argument(call, 0, "")) is not None:
-            return self._item(self.infer(given, scope))
-        if name in ("functools.lru_cache", "functools.cache") and first is not None:
-            return self.infer(first, scope)
-        if name in ("typing.cast", "cast"):
-            value = argument(call, 1, "val")
-            return self.infer(value, scope) if value is not None else None
-        known = self.result(callee)
-        if known is None and callee.resolved and "." in name and callee.last[:1].isupper():
-            return InstanceType(callee)
-        return known
-
-    def _made_factory(self, name: str, call: cst.Call, scope: Scope) -> FactoryType:
-        is_async = FACTORY_CLASSES[name]
-        cls = argument(call, 1, "class_") if not is_async else None
-        kind = instance_of(self, self.infer(cls, scope)) if cls is not None else None
-        if isinstance(kind, SessionType):
-            is_async = kind.flavor.is_async
-        return FactoryType(self._bound(Flavor(is_async=is_async, expires=True), call, scope))
-
-    def _bound(self, flavor: Flavor, call: cst.Call, scope: Scope) -> Flavor:
-        """The flavor with what a call's arguments say of it."""
-        expires = flavor.expires
-        given = argument(call, 99, "expire_on_commit")
-        if given is not None:
-            expires = {"True": True, "False": False}.get(given.value) if isinstance(given, cst.Name) else None
-        elif any(arg.star == "**" for arg in call.args):
-            expires = None
-        bind = argument(call, 0, "bind")
-        on_connection = flavor.on_connection
-        if bind is not None and self._is_connection(bind, scope):
-            on_connection = True
-        engine = (last_name(bind) if isinstance(bind, (cst.Name, cst.Attribute)) else None) or flavor.engine
-        return Flavor(flavor.is_async, flavor.is_scoped, expires, on_connection, engine=engine)
-
-    def _is_connection(self, bind: cst.BaseExpression, scope: Scope) -> bool:
-        """Whether a session is bound to a connection that somebody else holds; a bind of no known type may be one."""
-        kind = self.infer(bind, scope)
-        if isinstance(kind, ConnectionType):
-            return True
-        word = (last_name(bind) or "").lower()
-        return kind is None and ("conn" in word or word.endswith("bind"))
-
     def is_factory_name(self, kind: Type | None) -> bool:
         """Whether a callee that nothing resolves bears a well-known factory's name."""
         return isinstance(kind, External) and not kind.resolved and kind.last in self._factories
@@ -610,23 +538,6 @@ class Types:
     def is_provider_name(self, kind: Type | None) -> bool:
         """Whether a callee that nothing resolves bears a well-known provider's name."""
         return isinstance(kind, External) and not kind.resolved and kind.last in self._providers
-
-
-def _method_result(owner: Type, name: str) -> Type | None:
-    match owner, name:
-        case FactoryType(flavor=flavor), "begin":
-            return ManagerType(SessionType(flavor))
-        case (SessionType(), "begin" | "begin_nested"):
-            return ManagerType(None)
-        case SessionType(flavor=flavor), "connection":
-            return AwaitableType(ConnectionType(True)) if flavor.is_async else ConnectionType(False)
-        case EngineType(is_async=is_async), "connect":
-            return ConnectionType(is_async)
-        case EngineType(is_async=is_async), "begin":
-            return ManagerType(ConnectionType(is_async))
-        case ConnectionType(), "execution_options":
-            return owner
-    return None
 
 
 def _undecorated(node: cst.BaseExpression) -> cst.BaseExpression:

@@ -90,9 +90,9 @@ class ConnectionType:
 
 @dataclass(frozen=True)
 class MethodType:
-    """A method of a session, factory or engine, not yet called."""
+    """A method of a session, factory, engine or generator, not yet called."""
 
-    owner: SessionType | FactoryType | EngineType | ConnectionType
+    owner: SessionType | FactoryType | EngineType | ConnectionType | GeneratorType
     name: str
 
 

@@ -37,7 +37,8 @@ _ROUTERS = frozenset(
     ["fastapi.FastAPI", "fastapi.applications.FastAPI", "fastapi.APIRouter", "fastapi.routing.APIRouter"]
 )
 _MARKER = r"Depends|Security|Provide|TaskiqDepends"
-_OF_FASTAPI = frozenset(["Depends", "Security", "dependency_overrides", "add_api_route"])
+_NO_MARKERS = frozenset(["dependency_overrides", "add_api_route"])
+_OF_FASTAPI = frozenset(["Depends", "Security"]) | _NO_MARKERS
 _RELEVANT = re.compile(rf"\b(?:{_MARKER}|dependency_overrides|add_api_route|add_api_websocket_route)\b")
 _ALIAS = re.compile(rf"\b(?:{_MARKER})\s+as\s+(\w+)")
 _ANNOTATED = re.compile(
@@ -76,6 +77,30 @@ class Use:
         """The name that its result is passed by."""
         found = _PARAMETER.search(self.block.document.text[self.block.start : self.offset])
         return found[1] if found is not None and self.block.kind == "function" else None
+
+    @property
+    def is_marker(self) -> bool:
+        """Whether it is a `Depends` or one of its like."""
+        return self.marker not in _NO_MARKERS
+
+    @property
+    def is_function_scoped(self) -> bool:
+        """Whether a `Depends` has its provider end with the route, before the response."""
+        text = self.block.document.text
+        call = _call(text, text.index("(", self.offset) + 1, self.block.end)
+        match argument(call, 3, "scope") if call is not None else None:
+            case cst.SimpleString(evaluated_value=scope):
+                return scope == "function"
+            case cst.BaseExpression():
+                return True
+        return call is None or any(arg.star for arg in call.args)
+
+    @property
+    def arguments(self) -> tuple[int, int]:
+        """Where the arguments of the marker begin, and where the bracket stands that closes them."""
+        text = self.block.document.text
+        start = text.index("(", self.offset) + 1
+        return start, _closing(text, start, self.block.end) or start
 
 
 @dataclass(frozen=True)
@@ -137,7 +162,7 @@ class Wiring:
         if node is None or function.parent is None:
             return False
         decorators = (d.decorator for d in node.decorators)
-        if any(self._is_route_decorator(d, function.parent) for d in decorators):
+        if any(self.is_route_decorator(d, function.parent) for d in decorators):
             return True
         return any(use.marker == "add_api_route" for use in self.uses(function))
 
@@ -147,14 +172,15 @@ class Wiring:
         if node is None or around is None:
             return None
         for decorator in (d.decorator for d in node.decorators):
-            if isinstance(decorator, cst.Call) and self._is_route_decorator(decorator, around):
+            if isinstance(decorator, cst.Call) and self.is_route_decorator(decorator, around):
                 model = argument(decorator, -1, "response_model")
                 if model is None and node.returns is not None:
                     model = node.returns.annotation
                 return None if model is not None and dotted(model) == "None" else model
         return None
 
-    def _is_route_decorator(self, node: cst.BaseExpression, scope: Scope) -> bool:
+    def is_route_decorator(self, node: cst.BaseExpression, scope: Scope) -> bool:
+        """Whether a decorator registers a function with FastAPI, and gives it back as it is."""
         match node:
             case cst.Call(func=cst.Attribute(value=owner, attr=cst.Name(value=name))) if name in ROUTE_DECORATORS:
                 kind = self.types.infer(owner, scope)
@@ -209,7 +235,7 @@ class Wiring:
 
     def _published(self, given: _Given, scope: Scope) -> str | None:
         """The marker's own name; None where it is something else that is merely called like one."""
-        if given.marker in ("dependency_overrides", "add_api_route"):
+        if given.marker in _NO_MARKERS:
             return given.marker
         callee = self._expression(given.marker, scope)
         kind = self.types.infer(callee, scope) if callee is not None else None
@@ -370,14 +396,22 @@ def _call(text: str, start: int, end: int) -> cst.Call | None:
 
 def _in_brackets(text: str, start: int, end: int, brackets: str, before: str = "") -> cst.BaseExpression | None:
     """What begins right after a bracket, down to the one that closes it, parsed."""
+    place = _closing(text, start, end)
+    if place is None:
+        return None
+    try:
+        return cst.parse_expression(f"{before}{brackets[0]}{text[start:place]}{brackets[1]}")
+    except cst.ParserSyntaxError:
+        return None
+
+
+def _closing(text: str, start: int, end: int) -> int | None:
+    """Where the bracket stands that closes the one right before `start`."""
     depth = 1
     for kind, place, _ in tokens(text, start, end):
         depth += {OPEN: 1, CLOSE: -1}.get(kind, 0)
         if depth == 0:
-            try:
-                return cst.parse_expression(f"{before}{brackets[0]}{text[start:place]}{brackets[1]}")
-            except cst.ParserSyntaxError:
-                return None
+            return place
     return None
 
 
