@@ -136,6 +136,24 @@ class Wiring:
         """Whether a marker is FastAPI's own; a name that nothing binds is taken for it."""
         return marker.name.startswith("fastapi.") or not marker.resolved
 
+    def declared_by(
+        self, default: cst.BaseExpression | None, annotation: cst.BaseExpression | None, scope: Scope, depth: int = 5
+    ) -> tuple[cst.Call, Scope] | None:
+        """The `Depends(...)` that fills a parameter or an attribute, with its scope: the default, or part of the
+        annotation."""
+        if isinstance(default, cst.Call) and self.marker(default, scope) is not None:
+            return default, scope
+        match annotation:
+            case cst.Subscript(slice=elements):
+                items = [e.slice.value for e in elements if isinstance(e.slice, cst.Index)]
+                found = (i for i in items if isinstance(i, cst.Call) and self.marker(i, scope) is not None)
+                return next(((call, scope) for call in found), None)
+            case cst.Name() | cst.Attribute() if depth:
+                alias = definition(self.types, annotation, scope)
+                if alias is not None and alias[0].kind is Kind.VALUE:
+                    return self.declared_by(None, alias[0].value, alias[1], depth - 1)
+        return None
+
     # --- routes and dependencies --------------------------------------------------------------------------------
 
     def is_route(self, function: Scope) -> bool:

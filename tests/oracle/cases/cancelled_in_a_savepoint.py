@@ -1,7 +1,7 @@
 # A savepoint cannot be gone back to when its statement was cancelled
 # Expected: LS401.
 # mypy: ignore-errors
-# ruff: noqa: F401, F841, I001, RUF059, SIM105, E722, PLE0704
+# ruff: noqa: F401, I001, SIM105
 import asyncio
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from sqlalchemy import select
