@@ -110,6 +110,8 @@ class Evaluator(ABC):
         """Whether some handler of the function takes a cancellation."""
         self.in_manager = False
         """Whether the function is a generator-based context manager, so that the block's errors come out of a yield."""
+        self.follows_transactions = True
+        """Whether states tell apart where a transaction has begun by itself."""
         self.in_summary = False
         """Whether a caller asks, who may hold sessions of which nothing is known here."""
         self.is_guarded = False

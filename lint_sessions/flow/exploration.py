@@ -27,6 +27,7 @@ from lint_sessions.flow.state import (
     swallow,
     unswallow,
 )
+from lint_sessions.flow.transactions import forget
 from lint_sessions.flow.values import (
     Bound,
     Cause,
@@ -169,6 +170,8 @@ class Exploration:
         """Forget the sessions that nothing leads to; those that are open then are lost for good."""
         if not state.sessions:
             return state
+        if not self.run.follows_transactions:
+            state = forget(state)
         kept = state.referenced()
         for site, session in state.sessions:
             if site not in kept and session.lost:

@@ -122,7 +122,8 @@ def _dependency(wiring: Wiring, param: cst.Param, function: Scope) -> Scope | No
     if found is None:
         return None
     call, scope = found
-    if len(call.args) != 1 or call.args[0].keyword is not None:
+    named = [arg.keyword.value for arg in call.args[1:] if arg.keyword is not None]
+    if not call.args or call.args[0].keyword is not None or named != ["scope"] * (len(call.args) - 1):
         return None
     kind = wiring.types.infer(call.args[0].value, scope)
     return kind.scope if isinstance(kind, FunctionType) and kind.scope.function is not None else None

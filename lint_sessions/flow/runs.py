@@ -45,13 +45,20 @@ def follow(
     """
     node = scope.function
     assert node is not None
-    run = _runner(types, summaries, scope, in_summary=given is not None)
-    try:
-        states = _initial(types, scope, node) if given is None else [_entered(node, given)]
-        exploration = Exploration(run, *summaries.graph(scope, node), to_yield=to_yield)
-        return exploration.explore([(exploration.graph.entry, state) for state in states])
-    except RecursionError:
-        return Lifecycle(gave_up=True)
+    found = Lifecycle(gave_up=True)
+    # With too many states, the fewer that tell nothing of transactions may do.
+    for follows_transactions in (True, False):
+        run = _runner(types, summaries, scope, in_summary=given is not None)
+        run.follows_transactions = follows_transactions
+        try:
+            states = _initial(types, scope, node) if given is None else [_entered(node, given)]
+            exploration = Exploration(run, *summaries.graph(scope, node), to_yield=to_yield)
+            found = exploration.explore([(exploration.graph.entry, state) for state in states])
+        except RecursionError:
+            break
+        if not found.gave_up:
+            break
+    return found
 
 
 def resume(
