@@ -138,7 +138,9 @@ class ProviderCalled(Rule):
         made = generator(self.context.types, node.item, self.context.scope)
         if made is not None:
             fix = partial(self._as_item, node.item, made)
-            self._report_type(node.item, "a generator and no context manager", fix=fix)
+            self._report_type(
+                node.item, "a generator and no context manager, so the block fails on every call", fix=fix
+            )
 
     def visit_Await(self, node: cst.Await) -> None:
         """`await get_session()`."""
