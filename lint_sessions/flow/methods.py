@@ -106,7 +106,9 @@ def flushed(run: Evaluator, state: State, site: Site, node: cst.CSTNode) -> Stat
     """What is pending is flushed; None where the session refuses it."""
     session = state.session(site)
     if session is None or not session.pending:
-        return state if run.is_sound(state, site, node) else None
+        # A savepoint is emitted with the first statement in it: that is what a lost connection refuses.
+        is_lost = session is not None and session.failed is not None and session.failed.cancelled
+        return state if is_lost or run.is_sound(state, site, node) else None
     return execute(run, state, site, node, poisons=True, only_flushes=True)
 
 
