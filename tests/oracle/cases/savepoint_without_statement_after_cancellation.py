@@ -1,7 +1,7 @@
 # A savepoint in which nothing runs emits nothing, so the lost connection is not missed
 # Expected: LS301.
 # mypy: ignore-errors
-# ruff: noqa: F401, F841, I001, RUF059, SIM105, E722, PLE0704
+# ruff: noqa: F401, I001, E722
 import asyncio
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from sqlalchemy import select
