@@ -48,7 +48,7 @@ from lint_sessions.flow.values import (
 from lint_sessions.project.names import walk_scope
 from lint_sessions.project.types import GeneratorType, SessionType
 
-MAX_STATES = 4_000
+MAX_STATES = 6_000
 """States explored in one function before the analysis gives up on it."""
 
 
