@@ -107,23 +107,15 @@ class WriteWithoutCommit(Rule):
 
 
 def _is_counted(function: cst.FunctionDef, write: cst.CSTNode) -> bool:
-    """Whether the commit stands in a loop that is not known to take a turn, but does, like `while tries < 3`."""
-    owner = write.func.value if isinstance(write, cst.Call) and isinstance(write.func, cst.Attribute) else None
-    session = dotted(owner) if owner is not None else None
+    """Whether the commit stands in a loop like `while tries < 3`, which is not known to take a turn, but does."""
     for loop in walk_scope(function):
-        if isinstance(loop, cst.For) or (isinstance(loop, cst.While) and isinstance(loop.test, cst.Comparison)):
+        if isinstance(loop, cst.While) and isinstance(loop.test, cst.Comparison):
             parts = list(walk(loop.body))
-            if all(p is not write for p in parts) and any(_may_commit(p, session) for p in parts):
+            if all(p is not write for p in parts) and any(
+                isinstance(p, cst.Attribute) and p.attr.value == "commit" for p in parts
+            ):
                 return True
     return False
-
-
-def _may_commit(node: cst.CSTNode, session: str | None) -> bool:
-    """Whether a node commits, or gives the session to somebody who may."""
-    if isinstance(node, cst.Attribute):
-        return node.attr.value == "commit"
-    is_given = isinstance(node, cst.Call) and any(dotted(arg.value) == session for arg in node.args)
-    return session is not None and is_given
 
 
 def _is_asked_for(function: cst.FunctionDef) -> bool:

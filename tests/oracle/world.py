@@ -261,12 +261,12 @@ class Watched(Session):
 
     def flush(self, *args: Any, **options: Any) -> None:
         if not self.depth and STAGE.run is not None and not self.new and not self.shut:
-            super().add(Item())
+            self.guard(super().add, (Item(),), {})
         self.guard(super().flush, args, options)
 
     def commit(self) -> None:
         if not self.depth and STAGE.run is not None and not self.new and self.may_have_changes():
-            super().add(Item())
+            self.guard(super().add, (Item(),), {})
         self.alone()
         self.guard(super().commit, (), {})
         self.unsaved = None
