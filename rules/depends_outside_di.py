@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import libcst as cst
 
 from lint_sessions.project.calls import omits, run_by
-from lint_sessions.project.names import parameters, walk
+from lint_sessions.project.names import mentions, parameters, walk
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.types import External, InstanceType, SessionType
 from lint_sessions.rule import Rule, TraceStep
@@ -123,9 +123,9 @@ def _is_used(node: cst.FunctionDef, name: str) -> bool:
                 if name in _names(target):
                     return False
             case cst.AnnAssign(target=target, value=cst.BaseExpression() as value) if name in _names(target):
-                return _mentions(value, name)
+                return mentions(value, name)
             case cst.For(target=target, iter=value) if name in _names(target):
-                return _mentions(value, name)
+                return mentions(value, name)
             case cst.Name(value=used) if used == name:
                 return True
     return False
@@ -135,7 +135,3 @@ def _names(target: cst.CSTNode) -> list[str]:
     """The names that a target binds."""
     parts = [element.value for element in target.elements] if isinstance(target, (cst.Tuple, cst.List)) else [target]
     return [part.value for part in parts if isinstance(part, cst.Name)]
-
-
-def _mentions(node: cst.CSTNode, name: str) -> bool:
-    return any(isinstance(part, cst.Name) and part.value == name for part in walk(node))

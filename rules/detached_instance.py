@@ -8,7 +8,6 @@ from lint_sessions.flow.answers import answers
 from lint_sessions.flow.instances import expired_by
 from lint_sessions.flow.state import Trail
 from lint_sessions.flow.values import Site
-from lint_sessions.project.models import commit_expires
 from lint_sessions.rule import Rule, TraceStep
 
 
@@ -90,10 +89,8 @@ class DetachedInstance(Rule):
                 self._report(answer.place, answer.expression, answer.site, answer.trail)
 
     def _report(self, place: cst.CSTNode, read: cst.CSTNode, site: Site, trail: Trail | None) -> None:
-        end = expired_by(trail, site)
+        end = expired_by(self.context.types, trail, site)
         if end is None or not self.context.owns(place):
-            return
-        if end[1] == "commit" and not commit_expires(self.context.types, site.flavor):
             return
         steps = trail.steps(site) if trail is not None else []
         closes = [step for step, event in steps if event == "closed" and self.context.owns(step)]

@@ -11,7 +11,6 @@ from lint_sessions.flow.answers import answers
 from lint_sessions.flow.instances import expired_by
 from lint_sessions.flow.state import Trail
 from lint_sessions.flow.values import Site
-from lint_sessions.project.models import commit_expires
 from lint_sessions.project.names import walk
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.types import FactoryType
@@ -102,10 +101,8 @@ class ExpiredAttribute(Rule):
                 self._report(answer.place, answer.expression, answer.site, answer.trail, scope)
 
     def _report(self, place: cst.CSTNode, read: cst.CSTNode, site: Site, trail: Trail | None, scope: Scope) -> None:
-        end = expired_by(trail, site)
+        end = expired_by(self.context.types, trail, site)
         if end is None or not self.context.owns(place):
-            return
-        if end[1] == "commit" and not commit_expires(self.context.types, site.flavor):
             return
         what = read.value if isinstance(read, cst.Attribute) else read
         self.report(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import libcst as cst
 
+from lint_sessions.flow.slow import is_slow
 from lint_sessions.rule import Rule, TraceStep
 
 
@@ -64,9 +65,9 @@ class HeldAcrossAwait(Rule):
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
         if node.asynchronous is None:
             return
-        runs = self.context.lifecycle(self.context.scope_of(node))
-        for waited in {waited.node: waited for waited in reversed(runs.waited)}.values():
-            if not self.context.owns(waited.node):
+        scope = self.context.scope_of(node)
+        for waited in self.context.lifecycle(scope).waited.values():
+            if not self.context.owns(waited.node) or not is_slow(self.context.types, waited.node, scope):
                 continue
             steps = waited.state.trail.steps(waited.site) if waited.state.trail is not None else []
             used = [place for place, event in steps if event == "used" and self.context.owns(place)]

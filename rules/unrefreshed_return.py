@@ -10,7 +10,6 @@ from lint_sessions.context import Context
 from lint_sessions.edits import Lines
 from lint_sessions.flow.answers import Answer, answers
 from lint_sessions.flow.instances import expired_by
-from lint_sessions.project.models import commit_expires
 from lint_sessions.project.names import path_to
 from lint_sessions.rule import Fix, Rule, Safety, TraceStep
 
@@ -89,11 +88,8 @@ class UnrefreshedReturn(Rule):
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
         scope = self.context.scope_of(node)
         for answer in answers(self.context.wiring, self.context.lifecycle(scope), scope):
-            end = expired_by(answer.trail, answer.site)
+            end = expired_by(self.context.types, answer.trail, answer.site)
             if not answer.is_dumped or end is None or not self.context.owns(answer.place):
-                continue
-            expires = commit_expires(self.context.types, answer.site.flavor)
-            if end[1] == "commit" and not expires:
                 continue
             self.report(
                 answer.place,

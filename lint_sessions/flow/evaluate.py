@@ -12,17 +12,11 @@ import libcst as cst
 from lint_sessions.flow.conditions import decide, refine, truth_of
 from lint_sessions.flow.handlers import PENDING_ROLLBACK
 from lint_sessions.flow.instances import read
+from lint_sessions.flow.lifecycle import Lifecycle
 from lint_sessions.flow.operations import KEEPERS, NEVER_RETURN
-from lint_sessions.flow.slow import is_slow
 from lint_sessions.flow.state import (
-    BegunTwice,
-    EarlyRefresh,
-    LateCommit,
-    Overrun,
     Poisoned,
     State,
-    Unloaded,
-    Unseen,
     Waited,
     escape,
     joined,
@@ -117,14 +111,10 @@ class Evaluator(ABC):
         self.is_guarded = False
         """Whether some handler, `finally` or `with` block stands around the current statement."""
         self.failures: list[State] = []
-        self.poisoned: list[Poisoned] = []
-        self.late: list[LateCommit] = []
-        self.unloaded: list[Unloaded] = []
-        self.early: list[EarlyRefresh] = []
-        self.unseen: list[Unseen] = []
-        self.waited: list[Waited] = []
-        self.overrun: list[Overrun] = []
-        self.begun_twice: list[BegunTwice] = []
+        self.seen = Lifecycle()
+        """What the runs do, as far as it has come to light."""
+        self.stages: dict[int, Stage | None] = {}
+        """By call: the stage of what a query gives, which is the same in every state."""
 
     # --- helpers ---------------------------------------------------------------------------------------------------
 
@@ -195,7 +185,7 @@ class Evaluator(ABC):
         if session is None or session.failed is None:
             return True
         if session.swallowed is not None:
-            self.poisoned.append(Poisoned(site, session.swallowed, session.failed.node, node, state))
+            self.seen.poisoned.append(Poisoned(site, session.swallowed, session.failed.node, node, state))
         self.throw(state, Raised(Cause.DATABASE, PENDING_ROLLBACK, node))
         return False
 
@@ -345,9 +335,10 @@ class Evaluator(ABC):
 
     def wait(self, node: cst.BaseExpression, state: State) -> None:
         """Something is awaited, for which open transactions wait as well."""
-        active = [site for site, session in state.sessions if session.phase is Phase.ACTIVE and site.flavor.is_async]
-        if active and not self.in_summary and is_slow(self.types, node, self.scope):
-            self.waited += [Waited(site, node, state) for site in active]
+        active = (site for site, session in state.sessions if session.phase is Phase.ACTIVE and site.flavor.is_async)
+        site = next(active, None)
+        if site is not None and not self.in_summary:
+            self.seen.waited.setdefault(node, Waited(site, node, state))
 
     def is_followed(self, node: cst.BaseExpression) -> bool:
         """Whether an expression calls a function of the project, or a session is entered in it."""

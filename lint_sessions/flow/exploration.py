@@ -61,7 +61,7 @@ class Exploration:
         node = run.scope.function
         self.is_entry = node is not None and bool(node.decorators) and not run.is_fixture
         """Somebody else calls the function, time and again, and nobody here sees its exceptions."""
-        self.result = Lifecycle()
+        self.result = run.seen
         self.seen: dict[int, set[State]] = {}
         self.queue: deque[tuple[BasicBlock, State]] = deque()
         self.count = 0
@@ -76,14 +76,6 @@ class Exploration:
             self.block(following, state)
             if self.count > MAX_STATES:
                 return Lifecycle(gave_up=True)
-        self.result.poisoned = self.run.poisoned
-        self.result.late = self.run.late
-        self.result.unloaded = self.run.unloaded
-        self.result.early = self.run.early
-        self.result.unseen = self.run.unseen
-        self.result.waited = self.run.waited
-        self.result.overrun = self.run.overrun
-        self.result.begun_twice = self.run.begun_twice
         return self.result
 
     def push(self, block: BasicBlock | None, state: State) -> None:
@@ -154,7 +146,7 @@ class Exploration:
         for site, session in state.sessions:
             if site.shared and session.failed is not None and (session.swallowed is not None or self.is_entry):
                 place = session.swallowed or session.failed.node
-                self.run.poisoned.append(Poisoned(site, place, session.failed.node, None, state))
+                self.run.seen.poisoned.append(Poisoned(site, place, session.failed.node, None, state))
             self.lose(site, session, state)
             if session.owned and session.phase is Phase.ACTIVE:
                 how, node = _exit(raised, state)
@@ -326,7 +318,7 @@ class Exploration:
             return
         session = state.session(value.site)
         if session is not None and session.failed is not None and session.swallowed is not None:
-            self.run.poisoned.append(Poisoned(value.site, session.swallowed, session.failed.node, node, state))
+            self.run.seen.poisoned.append(Poisoned(value.site, session.swallowed, session.failed.node, node, state))
 
     def raise_(self, node: cst.CSTNode, handler: cst.CSTNode | None, state: State) -> None:
         run = self.run

@@ -13,7 +13,8 @@ import libcst as cst
 
 from lint_sessions.flow.state import EarlyRefresh, State, Trail, Unloaded
 from lint_sessions.flow.values import Cause, Derived, Form, Phase, Raised, Site, Stage, sites_in
-from lint_sessions.project.models import made, mapped, selected
+from lint_sessions.project.models import commit_expires, made, mapped, selected
+from lint_sessions.project.sessions import Types
 from lint_sessions.project.types import ClassType, External, Type
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def refreshed(run: Evaluator, node: cst.Call, site: Site, state: State) -> State
     assert isinstance(name, cst.Name)
     value = state.value(name.value)
     if isinstance(value, Derived) and value.site == site and value.stage is Stage.PENDING:
-        run.early.append(EarlyRefresh(site, node, state))
+        run.seen.early.append(EarlyRefresh(site, node, state))
         run.throw(state, Raised(Cause.DATABASE, "sqlalchemy.exc.InvalidRequestError", node))
     state = state.bind(name.value, Derived(site, Form.INSTANCE, Stage.STORED, persistent=True))
     return state.update(site, loaded=True)
@@ -91,6 +92,12 @@ def forgotten(state: State, site: Site) -> State:
 
 def from_session(run: Evaluator, node: cst.CSTNode, name: str) -> Stage | None:
     """The stage of what a session's own method gives."""
+    if id(node) not in run.stages:
+        run.stages[id(node)] = _selected(run, node, name)
+    return run.stages[id(node)]
+
+
+def _selected(run: Evaluator, node: cst.CSTNode, name: str) -> Stage | None:
     if not isinstance(node, cst.Call) or not node.args:
         return None
     first = node.args[0].value
@@ -106,9 +113,10 @@ def from_session(run: Evaluator, node: cst.CSTNode, name: str) -> Stage | None:
 
 def queried(run: Evaluator, node: cst.Call) -> Stage | None:
     """The stage of what `session.query(...)` gives."""
-    if len(node.args) == 1 and mapped(run.types, run.infer(node.args[0].value)) is not None:
-        return Stage.STORED
-    return None
+    if id(node) not in run.stages:
+        is_one = len(node.args) == 1 and mapped(run.types, run.infer(node.args[0].value)) is not None
+        run.stages[id(node)] = Stage.STORED if is_one else None
+    return run.stages[id(node)]
 
 
 def from_result(stage: Stage | None, name: str) -> Stage | None:
@@ -127,14 +135,15 @@ def read(run: Evaluator, node: cst.CSTNode, value: Derived, state: State) -> Sta
     session = state.session(value.site)
     detached = session is not None and session.phase is Phase.CLOSED and not session.stored
     if session is not None and (detached or value.site.flavor.is_async):
-        run.unloaded.append(Unloaded(value.site, node, detached, state))
+        run.seen.unloaded.append(Unloaded(value.site, node, detached, state))
     return touched(state, value.site)
 
 
-def expired_by(trail: Trail | None, site: Site) -> tuple[cst.CSTNode, str] | None:
-    """The commit or rollback that expired the instances of a session, with what it is."""
+def expired_by(types: Types, trail: Trail | None, site: Site) -> tuple[cst.CSTNode, str] | None:
+    """The commit or rollback that has expired the instances of a session for certain, with what it is."""
     steps = trail.steps(site) if trail is not None else []
-    return next(((node, _ENDS[event]) for node, event in reversed(steps) if event in _ENDS), None)
+    end = next(((node, _ENDS[event]) for node, event in reversed(steps) if event in _ENDS), None)
+    return None if end is not None and end[1] == "commit" and not commit_expires(types, site.flavor) else end
 
 
 def passed(run: Evaluator, node: cst.Call, kind: Type | None, args: Arguments, state: State) -> State:

@@ -105,7 +105,8 @@ class Lifecycle:
     unloaded: list[Unloaded] = field(default_factory=list)
     early: list[EarlyRefresh] = field(default_factory=list)
     unseen: list[Unseen] = field(default_factory=list)
-    waited: list[Waited] = field(default_factory=list)
+    waited: dict[cst.CSTNode, Waited] = field(default_factory=dict)
+    """By what is awaited: the first time that a transaction waits for it."""
     overrun: list[Overrun] = field(default_factory=list)
     begun_twice: list[BegunTwice] = field(default_factory=list)
     paused: list[Pause] = field(default_factory=list)

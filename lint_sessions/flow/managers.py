@@ -126,7 +126,7 @@ def leave_begun(run: Evaluator, manager: Manager, node: cst.CSTNode, state: Stat
     if session is None:
         return [state]
     if session.failed is not None and session.swallowed is not None:
-        run.poisoned.append(Poisoned(site, session.swallowed, session.failed.node, node, state))
+        run.seen.poisoned.append(Poisoned(site, session.swallowed, session.failed.node, node, state))
     elif session.failed is None and session.pending:
         state = run.activate(state, site, node) or state
     if session.failed is None:

@@ -17,7 +17,6 @@ from lint_sessions.flow.operations import (
     FLUSHING,
     NEUTRAL,
     NULLABLE,
-    OTHER_COLUMNS,
     PLURAL,
     WRITING,
 )
@@ -44,6 +43,7 @@ from lint_sessions.flow.values import (
     Value,
     sites_in,
 )
+from lint_sessions.project.models import OTHER_COLUMNS
 from lint_sessions.project.names import walk
 from lint_sessions.project.scopes import last_name
 from lint_sessions.project.types import (
@@ -168,7 +168,7 @@ def perform(run: Evaluator, node: cst.CSTNode, site: Site, name: str, state: Sta
         begun = transactions.begins(run, state, site, node)
         return [(transactions.ended(begun, site, node), None)] if begun is not None else []
     if name == "commit" and (raised := state.suspended()) is not None:
-        run.late.append(LateCommit(site, node, raised, state))
+        run.seen.late.append(LateCommit(site, node, raised, state))
     if name not in FLUSHING:
         _look_past(run, state, site, node)
     poisons = name in FLUSHING or (session.pending and name != "refresh")
@@ -196,7 +196,7 @@ def _look_past(run: Evaluator, state: State, site: Site, node: cst.CSTNode) -> N
     for other, session in state.sessions:
         write = session.unsaved.node if session.unsaved is not None else None
         if other != site and write is not None and site.flavor.engine and other.flavor.engine == site.flavor.engine:
-            run.unseen.append(Unseen(site, node, other, write))
+            run.seen.unseen.append(Unseen(site, node, other, write))
 
 
 def _is_write(run: Evaluator, node: cst.Call) -> bool:

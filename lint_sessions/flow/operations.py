@@ -94,9 +94,6 @@ BUILDERS = frozenset(
 )
 """Methods of a legacy Query that build on it and run nothing."""
 
-OTHER_COLUMNS = frozenset(["with_entities", "add_columns", "add_column", "add_entity", "with_only_columns", "values"])
-"""Methods of a query or statement after which its rows are not one instance each."""
-
 NULLABLE = frozenset(["first", "one_or_none", "scalar_one_or_none", "scalar", "get"])
 """May give None."""
 

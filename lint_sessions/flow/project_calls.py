@@ -178,7 +178,7 @@ def refused(run: Evaluator, node: cst.CSTNode, summary: Summary, state: State, s
     for name in summary.refused:
         session = state.session(sessions[name]) if name in sessions else None
         if session is not None and session.failed is not None and session.swallowed is not None:
-            run.poisoned.append(Poisoned(sessions[name], session.swallowed, session.failed.node, node, state))
+            run.seen.poisoned.append(Poisoned(sessions[name], session.swallowed, session.failed.node, node, state))
 
 
 def generated(

@@ -295,10 +295,10 @@ class Unseen:
 
 @dataclass(frozen=True)
 class Waited:
-    """Something slow is awaited while a session is in a transaction."""
+    """Something is awaited while a session is in a transaction."""
 
     site: Site
-    node: cst.CSTNode
+    node: cst.BaseExpression
     state: State
 
 

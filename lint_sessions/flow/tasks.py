@@ -9,7 +9,7 @@ from functools import cached_property
 import libcst as cst
 
 from lint_sessions.flow.origins import Frame, Origin, Origins, Variable, root
-from lint_sessions.project.names import Kind, children, walk, walk_scope
+from lint_sessions.project.names import Kind, children, mentions, walk, walk_scope
 from lint_sessions.project.scopes import Scope, last_name
 from lint_sessions.project.types import External, argument
 
@@ -244,7 +244,7 @@ class Tasks:
     def waits(self, task: Task) -> list[cst.CSTNode]:
         """Where the function waits for a task, by the name that it is kept under."""
         name = self._kept_as(task.start)
-        return [part for part in self.parts if name is not None and _is_wait(part) and _mentions(part, name)]
+        return [part for part in self.parts if name is not None and _is_wait(part) and mentions(part, name)]
 
     def _kept_as(self, start: cst.CSTNode) -> str | None:
         child: cst.CSTNode | None = start
@@ -335,7 +335,3 @@ def _is_wait(part: cst.CSTNode) -> bool:
 
 def _is_join(part: cst.CSTNode) -> bool:
     return isinstance(part, cst.Call) and last_name(part.func) in _JOINS
-
-
-def _mentions(part: cst.CSTNode, name: str) -> bool:
-    return any(isinstance(inner, cst.Name) and inner.value == name for inner in walk(part))

@@ -28,7 +28,7 @@ def begins(run: Evaluator, state: State, site: Site, node: cst.CSTNode) -> State
     if session is None:
         return state
     if session.over is not None:
-        run.overrun.append(Overrun(site, session.over.node, node, session.over.before, state))
+        run.seen.overrun.append(Overrun(site, session.over.node, node, session.over.before, state))
         run.throw(state, Raised(Cause.DATABASE, INVALID_REQUEST, node))
         return None
     return state if session.begun is not None else state.update(site, begun=Place(node))
@@ -38,7 +38,7 @@ def begin(run: Evaluator, state: State, site: Site, node: cst.CSTNode) -> State 
     """`begin()` takes effect; None where a transaction stands already."""
     session = state.session(site)
     if session is not None and session.begun is not None and session.over is None:
-        run.begun_twice.append(BegunTwice(site, session.begun, node, node, state))
+        run.seen.begun_twice.append(BegunTwice(site, session.begun, node, node, state))
         run.throw(state, Raised(Cause.DATABASE, INVALID_REQUEST, node))
         return None
     return begins(run, state, site, node)
@@ -105,8 +105,8 @@ def told(run: Evaluator, node: cst.CSTNode, summary: Summary, state: State, sess
             over = session.over
             end = over.node if was_over and over is not None else node
             before = was_over and over is not None and over.before
-            run.overrun.append(Overrun(sessions[name], end, node, before, state))
+            run.seen.overrun.append(Overrun(sessions[name], end, node, before, state))
     for name, place in summary.begun_twice:
         session = state.session(sessions[name]) if name in sessions else None
         if session is not None and session.begun is not None:
-            run.begun_twice.append(BegunTwice(sessions[name], session.begun, place, node, state))
+            run.seen.begun_twice.append(BegunTwice(sessions[name], session.begun, place, node, state))

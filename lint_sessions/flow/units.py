@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from lint_sessions.flow.operations import DML
-from lint_sessions.project.names import dotted, walk, walk_scope
+from lint_sessions.project.names import dotted, mentions, walk, walk_scope
 from lint_sessions.project.scopes import Scope, last_name
 from lint_sessions.project.sessions import Types
 from lint_sessions.project.types import ClassType, External, FunctionType, InstanceType, SessionType
@@ -153,7 +153,7 @@ def _is_dml(types: Types, node: cst.BaseExpression, scope: Scope) -> bool:
             case cst.Name(value=name):
                 values = [binding.value for binding, _ in scope.bound(name)]
                 # `statement = narrow(statement)` is still what it was.
-                first = [v for v in values if v is None or not _mentions(v, name)]
+                first = [v for v in values if v is None or not mentions(v, name)]
                 if len(first) != 1 or first[0] is None:
                     return False
                 node = first[0]
@@ -166,7 +166,3 @@ def _is_dml(types: Types, node: cst.BaseExpression, scope: Scope) -> bool:
                 node = func.value
             case _:
                 return False
-
-
-def _mentions(node: cst.CSTNode, name: str) -> bool:
-    return any(isinstance(part, cst.Name) and part.value == name for part in walk(node))

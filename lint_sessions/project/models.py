@@ -13,7 +13,7 @@ from lint_sessions.project.sessions import Types
 from lint_sessions.project.types import ClassType, External, Flavor, Type
 
 _SELECTS = frozenset(["sqlalchemy.select", "sqlalchemy.future.select", "sqlmodel.select", "sqlalchemy.sql.select"])
-_OTHER_COLUMNS = frozenset(["with_only_columns", "add_columns", "add_column", "add_entity", "with_entities", "values"])
+OTHER_COLUMNS = frozenset(["with_only_columns", "add_columns", "add_column", "add_entity", "with_entities", "values"])
 """Methods of a statement or query after which its rows are not one instance each."""
 _CONSTRUCTORS = frozenset(["model_validate", "model_construct", "from_orm", "parse_obj", "construct"])
 """Class methods of SQLModel that make an instance."""
@@ -110,7 +110,7 @@ def selected(types: Types, node: cst.BaseExpression, scope: Scope) -> ClassType 
                 kind = types.infer(func, scope)
                 if isinstance(kind, External) and kind.name in _SELECTS:
                     return mapped(types, types.infer(args[0].value, scope)) if len(args) == 1 else None
-                if not isinstance(func, cst.Attribute) or func.attr.value in _OTHER_COLUMNS:
+                if not isinstance(func, cst.Attribute) or func.attr.value in OTHER_COLUMNS:
                     return None
                 node = func.value
             case _:

@@ -164,6 +164,11 @@ def walk(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
         stack.extend(reversed(children(current)))
 
 
+def mentions(node: cst.CSTNode, name: str) -> bool:
+    """Whether a name stands anywhere in a node, nested scopes included."""
+    return any(isinstance(part, cst.Name) and part.value == name for part in walk(node))
+
+
 def walk_scope(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
     """Everything inside a function, class or statement that runs in its own scope; nested definitions are
     given but not entered, apart from their decorators, defaults and bases."""
