@@ -115,9 +115,12 @@ def _runner(types: Types, summaries: Summaries, scope: Scope, *, in_summary: boo
 
 
 def _takes_cancellation(node: cst.CSTNode) -> bool:
-    """Whether a handler takes cancellations, or a `finally` does more in them than end the session."""
+    """Whether a handler takes cancellations, or a `finally` leaves for good or does more than end the session."""
     if isinstance(node, cst.Finally):
-        calls = [part.expression for part in walk_scope(node) if isinstance(part, cst.Await)]
+        parts = list(walk_scope(node))
+        if any(isinstance(part, (cst.Return, cst.Break, cst.Continue)) for part in parts):
+            return True
+        calls = [part.expression for part in parts if isinstance(part, cst.Await)]
         return any(
             not isinstance(call, cst.Call) or last_name(call.func) not in (*CLOSING, "rollback") for call in calls
         )
