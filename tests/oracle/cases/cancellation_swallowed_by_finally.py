@@ -1,7 +1,7 @@
 # A return in finally swallows the cancellation too, and what was written is lost
 # Expected: LS402.
 # mypy: ignore-errors
-# ruff: noqa: F401, I001
+# ruff: noqa: B012, F401, I001
 import asyncio
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from sqlalchemy import select
