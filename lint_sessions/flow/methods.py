@@ -64,6 +64,8 @@ def operation(run: Evaluator, node: cst.Call, site: Site, name: str, args: Argum
             return []
         state = written(begun.update(site, pending=True), site, node)
         return [(instances.added(run, node, site, state), None)]
+    if name == "refresh":
+        state = state.update(site, unsaved=None)  # only what is stored already can be refreshed
     if name == "refresh" and args and isinstance(args[0][0].value, cst.Name):
         state = instances.refreshed(run, node, site, state)
     if name in ("delete", "expunge"):
@@ -184,8 +186,6 @@ def perform(run: Evaluator, node: cst.CSTNode, site: Site, name: str, state: Sta
         after = instances.flushed(after, site)
     elif name != "refresh":
         after = instances.touched(after, site)
-    if name == "refresh":
-        after = after.update(site, unsaved=None)  # only what is stored already can be refreshed
     if name in WRITING or (isinstance(node, cst.Call) and _is_write(run, node)):
         after = written(after, site, node)
     return [(after, _result(run, node, site, name))]
