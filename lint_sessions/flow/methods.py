@@ -135,7 +135,10 @@ def execute(
     run.fail(failing, node, Cause.DATABASE)
     ended = failing.update(site, phase=Phase.ENDED)
     if site.flavor.is_async and run.minds_cancellation(ended):
-        run.fail(ended.update(site, failed=Failure(node, cancelled=True), swallowed=None), node, Cause.EXIT)
+        # What an earlier flush has stored goes with the connection: it is lost, not refused.
+        unsaved = session.unsaved if (session := running.session(site)) is not None and not only_flushes else None
+        failed = Failure(node, cancelled=True)
+        run.fail(ended.update(site, failed=failed, swallowed=None, unsaved=unsaved), node, Cause.EXIT)
     return running
 
 
