@@ -292,10 +292,13 @@ def unknown(run: Evaluator, node: cst.Call, args: Arguments, state: State) -> li
     sites = [s for _, value in args for s in sites_in(value)]
     keeper = last_name(node.func) in KEEPERS and isinstance(node.func, cst.Attribute)
     lent = {value.site for _, value in args if isinstance(value, Held) and run.closes_itself(value.site, state)}
-    if keeper or (isinstance(node.func, cst.Attribute) and node.func.attr.value in CONTAINER_METHODS):
+    is_container = isinstance(node.func, cst.Attribute) and node.func.attr.value in CONTAINER_METHODS
+    if keeper or is_container:
         lent = set()
     for site in sites if not keeper else ():
-        state = state.update(site, phase=Phase.ACTIVE, unsaved=None)
+        state = state.update(site, unsaved=None)
+        if not is_container:  # which keeps what it is given, and uses nothing of it
+            state = state.update(site, phase=Phase.ACTIVE)
     state = escape(state, (site for site in sites if site not in lent))
     if keeper:
         entered = args[0][1] if args else None

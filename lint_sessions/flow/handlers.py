@@ -104,7 +104,7 @@ def dispatch(run: Evaluator, handlers: Sequence[cst.BaseExpression], state: Stat
     raised = state.raised or Raised(Cause.ERROR)
     classes = [e.value for h in handlers for e in (h.elements if isinstance(h, cst.Tuple) else [cst.Element(h)])]
     names = [exception_of(run, c) for c in classes]
-    if raised.taken and raised.taken.issubset(names):
+    if raised.taken and all(_is_one_of(taken, names) for taken in raised.taken):
         return [state], []
     verdicts = [catches(name, raised) if name is not None else None for name in names]
     if raised.cause is Cause.ERROR and raised.name is None and _is_failing(state):
@@ -120,6 +120,19 @@ def dispatch(run: Evaluator, handlers: Sequence[cst.BaseExpression], state: Stat
     refused = raised.refused.union(name for name in names if name is not None)
     taken = raised.taken or frozenset(names)
     return [state.raise_(replace(raised, taken=taken))], [state.raise_(replace(raised, refused=refused))]
+
+
+def _is_one_of(taken: str | None, names: Sequence[str | None]) -> bool:
+    """Whether one of some classes is that of what a handler has taken, or wider."""
+    if taken in names:
+        return True
+    if taken is None:
+        return False
+    if taken.startswith("sqlalchemy.") and any(name and name.endswith(".SQLAlchemyError") for name in names):
+        return True
+    own = _builtin(taken.removeprefix("builtins."))
+    wider = [_builtin(name.removeprefix("builtins.")) for name in names if name is not None]
+    return own is not None and any(cls is not None and issubclass(own, cls) for cls in wider)
 
 
 def exception_of(run: Evaluator, node: cst.BaseExpression) -> str | None:

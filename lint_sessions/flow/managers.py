@@ -142,8 +142,11 @@ def leave_begun(run: Evaluator, manager: Manager, node: cst.CSTNode, state: Stat
 def leave_savepoint(run: Evaluator, manager: Manager, node: cst.CSTNode, state: State) -> list[State]:
     """The block of a savepoint ends: what is pending is flushed, and what failed inside is rolled back with it."""
     site, session = manager.site, state.session(manager.site)
-    if session is None or session.failed is not None:
+    if session is None:
+        return [state]
+    if session.failed is not None and not (session.failed.cancelled and session.pending):
         return [left_savepoint(state, manager)]
+    # What is pending is still to be flushed where a cancelled statement took the connection, and is refused.
     state = state.update(site, in_begin=manager.in_begin)
     if not session.ran and not session.pending:
         return [state.update(site, ran=manager.ran)]

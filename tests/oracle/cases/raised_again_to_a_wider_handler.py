@@ -1,0 +1,24 @@
+# What a handler has taken and raises again is taken by one for a wider class
+# Expected: nothing.
+# mypy: ignore-errors
+# ruff: noqa: F401, I001
+from contextlib import ExitStack, closing, contextmanager, suppress
+from sqlalchemy import create_engine, select
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.orm import Session, sessionmaker
+from elsewhere import Item, choose, flag, keep, work
+
+engine = create_engine("sqlite://")
+SessionLocal = sessionmaker(engine)
+
+
+def f(item):
+    db = SessionLocal()
+    try:
+        try:
+            work(2)
+        except IntegrityError:
+            db.execute(select(Item))
+            raise
+    except (ValueError, SQLAlchemyError):
+        db.close()
