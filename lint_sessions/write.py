@@ -17,7 +17,7 @@ def replace(path: Path, before: bytes, after: bytes) -> None:
     try:
         _refuse_if_changed(target, before)
         if not os.access(target, os.W_OK):
-            raise WriteError("is read-only, so it was not fixed")
+            raise WriteError("is read-only, so it was left alone")
         _replace(target, before, after)
     except OSError as error:
         raise WriteError(f"could not be written: {error.strerror or error}") from error
@@ -73,4 +73,4 @@ def _umask() -> int:
 
 def _refuse_if_changed(target: Path, before: bytes) -> None:
     if target.read_bytes() != before:
-        raise WriteError("changed while it was being checked, so it was not fixed")
+        raise WriteError("changed while it was being checked, so it was left alone")

@@ -24,6 +24,9 @@ Capture = pytest.CaptureFixture[str]
 Run = Callable[..., tuple[int, str, str]]
 
 
+CHECK_DOCUMENT = engine.check_document
+
+
 def check_document(document: Document, config: Config, **_: object) -> tuple[Finding, ...]:
     """`BAD` is LS301 with a safe fix, `WORSE` LS401 with an unsafe one, `BROKEN` a fault of ours."""
     found = []
@@ -389,6 +392,66 @@ class TestFix:
         assert "bad.py:1:5: LS301" in out
         assert err == "lint-sessions: bad.py: could not be written: No space left on device\n"
         assert sorted(path.name for path in Path().iterdir()) == ["bad.py", "good.py", "worse.py"]
+
+
+SESSIONS = '''from sqlalchemy.orm import sessionmaker
+
+Local = sessionmaker("sqlite://")
+
+
+def get_db():
+    db = Local(
+        info={},
+    )
+    yield db
+    db.close()
+
+
+def load(query):
+    db = Local(info="""
+        """)
+    rows = db.scalars(query).all()
+    db.close()
+    return rows
+'''
+
+
+class TestAddNoqa:
+    def test_each_finding_gets_a_comment(self, run: Run) -> None:
+        assert run("check", "--add-noqa") == (0, "Silenced 2 problems.\nAll checks passed: 3 files.\n", "")
+        assert Path("bad.py").read_text("utf-8") == "y = BAD  # noqa: LS301\n"
+        assert Path("worse.py").read_text("utf-8") == "z = WORSE  # noqa: LS401\n"
+        assert Path("good.py").read_text("utf-8") == "x = 1\n"
+
+    def test_what_is_fixed_gets_none(self, run: Run) -> None:
+        assert run("check", "--fix", "--add-noqa")[1].startswith("Fixed 1 problem in 1 file.\nSilenced 1 problem.\n")
+        assert Path("bad.py").read_text("utf-8") == "y = GOOD\n"
+
+    def test_what_a_baseline_forgives_gets_none(self, run: Run) -> None:
+        run("check", "bad.py", "--write-baseline", "baseline.json")
+        assert "Silenced 1 problem.\n" in run("check", "--add-noqa", "--baseline", "baseline.json")[1]
+        assert Path("bad.py").read_text("utf-8") == "y = BAD\n"
+
+    def test_a_file_that_cannot_be_written_keeps_its_finding(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(os, "access", lambda *_: False)
+        status, out, err = run("check", "--add-noqa", "bad.py")
+        assert (status, err) == (2, "lint-sessions: bad.py: is read-only, so it was left alone\n")
+        assert "bad.py:1:5: LS301" in out
+        assert "Silenced 0 problems.\n" in out
+
+    def test_nothing_is_found_afterwards(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(engine, "check_document", CHECK_DOCUMENT)
+        Path("app.py").write_text(SESSIONS, "utf-8")
+        assert run("check", "app.py", "--select", "LS1,LS3", "--add-noqa")[1].startswith("Silenced 2 problems.\n")
+        assert run("check", "app.py", "--select", "LS1,LS3,LS001")[:2] == (0, "All checks passed: 1 file.\n")
+
+    def test_invalid_syntax_stays_a_finding(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(engine, "check_document", CHECK_DOCUMENT)
+        Path("app.py").write_text("def (\n", "utf-8")
+        status, out, _ = run("check", "app.py", "--add-noqa")
+        assert status == 1
+        assert "LS000" in out
+        assert Path("app.py").read_text("utf-8") == "def (\n"
 
 
 class TestStandardInput:
