@@ -284,7 +284,7 @@ def _tell(run: Run, stream: TextIO) -> int:
     if run.asked.add_noqa:
         count, findings = len(findings), _silence(findings, run)
         remarks.append(f"Silenced {text.number(count - len(findings), 'problem')}.")
-    summary = text.summary(findings, run.files, run.unusable, unsafe=unsafe)
+    summary = text.summary(findings, run.files, run.unusable, unsafe=unsafe, new=run.sieve.passes_new)
     remarks = [] if run.asked.quiet else [*remarks, *run.sieve.remarks, summary]
     results = output.Results(
         findings, run.sources, run.root, remarks, not run.unusable and not run.faults, unsafe, run.asked.statistics

@@ -52,6 +52,11 @@ class Sieve:
             except changes.ChangesError as error:
                 raise SiftError(f"--diff-base {self.revision}: {error}") from error
 
+    @property
+    def passes_new(self) -> bool:
+        """Whether not all that was found counts."""
+        return any(asked is not None for asked in (self.old, self.target, self.revision))
+
     def sift(
         self, findings: Sequence[Finding], sources: Sources, decided: Callable[[str, Path], bool]
     ) -> list[Finding]:

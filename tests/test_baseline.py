@@ -63,7 +63,7 @@ ALL = ["app/a.py LS301 f", "app/a.py LS401 f", "app/b.py LS301 C.g", "app/b.py L
 def test_is_written(run: Run) -> None:
     assert run("--write-baseline", FILE) == (
         0,
-        "Wrote 4 problems to baseline.json.\nAll checks passed: 2 files.\n",
+        "Wrote 4 problems to baseline.json.\nNo new problems found in 2 files.\n",
         "",
     )
     assert entries() == ALL
@@ -78,7 +78,11 @@ def test_is_written(run: Run) -> None:
 
 def test_forgives_what_stands_in_it(run: Run) -> None:
     run("--write-baseline", FILE)
-    assert run("--baseline", FILE) == (0, "Forgave 4 problems of baseline.json.\nAll checks passed: 2 files.\n", "")
+    assert run("--baseline", FILE) == (
+        0,
+        "Forgave 4 problems of baseline.json.\nNo new problems found in 2 files.\n",
+        "",
+    )
 
 
 def test_forgives_what_has_moved_and_reports_what_is_new(run: Run) -> None:
@@ -86,7 +90,7 @@ def test_forgives_what_has_moved_and_reports_what_is_new(run: Run) -> None:
     Path("app/a.py").write_text("import x\n\n\ndef f():\n    if x:\n        BAD\n    WORSE\n    BADDER\n", "utf-8")
     assert run("--baseline", FILE) == (
         1,
-        "app/a.py:8:5: LS301 m\nForgave 4 problems of baseline.json.\nFound 1 problem in 2 files.\n",
+        "app/a.py:8:5: LS301 m\nForgave 4 problems of baseline.json.\nFound 1 new problem in 2 files.\n",
         "",
     )
 

@@ -191,6 +191,10 @@ class TestSummary:
         findings = [finding(), finding(safety=Safety.UNSAFE)]
         assert text.summary(findings, 1, 0, unsafe=True) == "Found 2 problems in 1 file (2 fixable with --fix)."
 
+    def test_where_only_what_is_new_counts(self) -> None:
+        assert text.summary([], 2, 0, unsafe=False, new=True) == "No new problems found in 2 files."
+        assert text.summary([finding(safety=None)], 1, 0, unsafe=False, new=True) == "Found 1 new problem in 1 file."
+
     def test_fixed(self) -> None:
         assert text.fixed(2, 1) == "Fixed 2 problems in 1 file."
         assert text.fixed(1, 1, would=True) == "Would fix 1 problem in 1 file."

@@ -51,15 +51,17 @@ def grouped(findings: Sequence[Finding], style: Style, *, unsafe: bool) -> Itera
         yield ""
 
 
-def summary(findings: Sequence[Finding], files: int, unread: int, *, unsafe: bool) -> str:
-    """The last line: what was found, in how much, and what to do about it."""
+def summary(findings: Sequence[Finding], files: int, unread: int, *, unsafe: bool, new: bool = False) -> str:
+    """The last line: what was found, in how much, and what to do about it; `new` where only that was asked for."""
     if not files and not unread:
         return "No Python files found."
     checked = number(files, "file")
     if findings:
-        result = f"Found {number(len(findings), 'problem')} in {checked}{_remedy(findings, unsafe=unsafe)}."
+        result = f"Found {number(len(findings), 'new problem' if new else 'problem')} in {checked}{_remedy(findings, unsafe=unsafe)}."
+    elif unread or new:
+        result = f"No {'new ' if new else ''}problems found in {checked}."
     else:
-        result = f"No problems found in {checked}." if unread else f"All checks passed: {checked}."
+        result = f"All checks passed: {checked}."
     return f"{result} {number(unread, 'input')} could not be used." if unread else result
 
 
