@@ -78,8 +78,8 @@ def entries(findings: Sequence[Finding], sources: Sources, file: Path) -> list[E
     found = []
     for finding, fingerprint in zip(findings, fingerprints(findings, sources, folder), strict=True):
         document = sources.document(finding.path)
-        path = path_from(folder, finding.path) or Path(os.path.relpath(finding.path, folder)).as_posix()
-        found.append(Entry(path, finding.code, function(finding, document) if document else "", fingerprint))
+        where = function(finding, document) if document else ""
+        found.append(Entry(_relative(finding.path, folder), finding.code, where, fingerprint))
     return found
 
 
@@ -88,6 +88,14 @@ def write(file: Path, found: Iterable[Entry]) -> None:
     rows = ",\n".join(f"    {json.dumps(asdict(entry))}" for entry in sorted(set(found)))
     body = f"[\n{rows}\n  ]" if rows else "[]"
     put(file, f'{{\n  "version": {VERSION},\n  "findings": {body}\n}}\n'.encode())
+
+
+def _relative(path: Path, folder: Path) -> str:
+    try:
+        return path_from(folder, path) or Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:
+        # On another drive.
+        return Path(os.path.abspath(path)).as_posix()
 
 
 def _folder(file: Path) -> Path:

@@ -119,6 +119,7 @@ def check(asked: Namespace) -> int:
 def _clash(asked: Namespace) -> tuple[str, str] | None:
     """What was asked for and cannot be done together."""
     rewrites = asked.add_noqa or asked.write_baseline is not None
+    reports = asked.output_file or any(file for _, file in asked.output_format or ())
     clashes = (
         ("-", "standard input stands alone, without other paths", "-" in asked.paths and len(asked.paths) > 1),
         ("-", "standard input has no rows that git knows", "-" in asked.paths and asked.diff_base is not None),
@@ -129,6 +130,7 @@ def _clash(asked: Namespace) -> tuple[str, str] | None:
             asked.diff_base is not None and (asked.fix or asked.diff),
         ),
         ("--diff", "changes nothing, so it writes no baseline and no comments", asked.diff and rewrites),
+        ("--diff", "prints a diff and no findings, so it writes no report", asked.diff and reports),
     )
     return next(((place, message) for place, message, clashing in clashes if clashing), None)
 

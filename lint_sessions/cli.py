@@ -104,7 +104,7 @@ def _add_check_options(parser: argparse.ArgumentParser) -> None:
         type=_output,
         action="append",
         metavar="FORMAT[:FILE]",
-        help=f"{', '.join(FORMATS)} (default: text, in GitHub Actions github); may be given several times",
+        help=f"{', '.join(FORMATS)} (default: text, also called full; in GitHub Actions github); may be repeated",
     )
     output.add_argument("--output-file", "-o", metavar="FILE", help="write there what would be printed")
     output.add_argument(
@@ -123,6 +123,7 @@ def _list(text: str) -> list[str]:
 
 def _output(text: str) -> tuple[str, str | None]:
     form, colon, file = text.partition(":")
+    form = "text" if form == "full" else form
     if form not in FORMATS:
         close = difflib.get_close_matches(form, FORMATS, n=1)
         hint = f"did you mean {close[0]}?" if close else f"choose from {', '.join(FORMATS)}"

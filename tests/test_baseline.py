@@ -35,7 +35,6 @@ def check_document(document: Document, config: Config, **_: object) -> tuple[Fin
 @pytest.fixture(autouse=True)
 def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "check_document", check_document)
-    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     monkeypatch.chdir(tmp_path)
     Path("pyproject.toml").touch()
     Path("app").mkdir()

@@ -156,8 +156,7 @@ def old(query):
 """
 
 
-def test_the_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     for path in Path("app").iterdir():
         path.unlink()
     Path("app/db.py").write_text(LEAK, "utf-8")

@@ -51,7 +51,6 @@ def check_document(document: Document, config: Config, **_: object) -> tuple[Fin
 def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "check_document", check_document)
     monkeypatch.delenv("FORCE_COLOR", raising=False)
-    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     monkeypatch.chdir(tmp_path)
     for name, source in (("good.py", "x = 1\n"), ("bad.py", "y = BAD\n"), ("worse.py", "z = WORSE\n")):
         Path(name).write_text(source, "utf-8")
@@ -181,6 +180,7 @@ class TestFormats:
         monkeypatch.setenv("GITHUB_ACTIONS", "true")
         assert run("check")[1].startswith("::error ")
         assert run("check", "--output-format", "text")[1].startswith("bad.py:1:5: LS301")
+        assert run("check", "--output-format", "full")[1].startswith("bad.py:1:5: LS301")
         assert run("check", "--statistics")[1].startswith("1  LS301")
         run("check", "-o", "report.txt")
         assert Path("report.txt").read_text("utf-8").startswith("bad.py:1:5: LS301")

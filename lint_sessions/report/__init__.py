@@ -62,7 +62,11 @@ def file_name(path: Path) -> str:
 
 def source_root(roots: Iterable[Path]) -> Path:
     """What paths in reports for other programs are relative to: the repository around these folders, else theirs."""
-    common = Path(os.path.commonpath([os.path.abspath(root) for root in roots] or [os.path.abspath(os.curdir)]))
+    try:
+        common = Path(os.path.commonpath([os.path.abspath(root) for root in roots]))
+    except ValueError:
+        # There are none, or they lie on different drives.
+        common = Path.cwd()
     return next((folder for folder in (common, *common.parents) if (folder / ".git").exists()), common)
 
 

@@ -55,11 +55,11 @@ def summary(findings: Sequence[Finding], files: int, unread: int, *, unsafe: boo
     """The last line: what was found, in how much, and what to do about it; `new` where only that was asked for."""
     if not files and not unread:
         return "No Python files found."
-    checked = number(files, "file")
+    checked, problem = number(files, "file"), "new problem" if new else "problem"
     if findings:
-        result = f"Found {number(len(findings), 'new problem' if new else 'problem')} in {checked}{_remedy(findings, unsafe=unsafe)}."
+        result = f"Found {number(len(findings), problem)} in {checked}{_remedy(findings, unsafe=unsafe)}."
     elif unread or new:
-        result = f"No {'new ' if new else ''}problems found in {checked}."
+        result = f"No {problem}s found in {checked}."
     else:
         result = f"All checks passed: {checked}."
     return f"{result} {number(unread, 'input')} could not be used." if unread else result
