@@ -276,7 +276,7 @@ def _end_of_diff(run: Run) -> int:
 
 def _tell(run: Run, stream: TextIO) -> int:
     """Write the reports; the exit status."""
-    findings = sorted(run.findings, key=lambda finding: finding.order)
+    findings, unread = sorted(run.findings, key=lambda finding: finding.order), run.unusable
     try:
         findings = run.sieve.sift(findings, run.sources, run.decided)
     except SiftError as error:
@@ -286,7 +286,7 @@ def _tell(run: Run, stream: TextIO) -> int:
     if run.asked.add_noqa:
         count, findings = len(findings), _silence(findings, run)
         remarks.append(f"Silenced {text.number(count - len(findings), 'problem')}.")
-    summary = text.summary(findings, run.files, run.unusable, unsafe=unsafe, new=run.sieve.passes_new)
+    summary = text.summary(findings, run.files, unread, unsafe=unsafe, new=run.sieve.passes_new)
     remarks = [] if run.asked.quiet else [*remarks, *run.sieve.remarks, summary]
     results = output.Results(
         findings, run.sources, run.root, remarks, not run.unusable and not run.faults, unsafe, run.asked.statistics

@@ -108,7 +108,7 @@ class Page:
 
     @property
     def file(self) -> str:
-        return f"{self.code}-{self.name}.md"
+        return _file(self.code, self.name)
 
     @property
     def stem(self) -> str:
@@ -159,10 +159,10 @@ def documentation() -> str | None:
     return named.get("Documentation")
 
 
-def address(page: Page) -> str | None:
-    """Where a page is published."""
+def address(code: str, name: str) -> str | None:
+    """Where the page of a rule is published."""
     folder = documentation()
-    return folder and f"{folder.rstrip('/')}/{page.file}"
+    return folder and f"{folder.rstrip('/')}/{_file(code, name)}"
 
 
 def table(of: Iterable[Page]) -> str:
@@ -215,6 +215,10 @@ def _put(path: Path, text: str | None) -> None:
     else:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
+
+
+def _file(code: str, name: str) -> str:
+    return f"{code}-{name}.md"
 
 
 def _parts(text: str) -> tuple[str, tuple[tuple[str, str], ...]]:

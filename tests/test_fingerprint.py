@@ -78,6 +78,12 @@ def test_equal_ones_are_told_apart() -> None:
     assert second != first
 
 
+def test_of_comments() -> None:
+    first, second = known("x = 1  # noqa: LS301\ny = 2  # noqa: LS401\n", "# noqa: LS301", "# noqa: LS401")
+    assert [second] == known("y = 2  # noqa: LS401\n", "# noqa: LS401")
+    assert first != second
+
+
 def test_a_file_that_is_gone() -> None:
     lost = Finding(ROOT / "gone.py", Position(1, 1), Position(1, 2), "LS301", "n", "m")
     assert len(set(fingerprints([lost, lost], Sources(), ROOT))) == 2

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from lint_sessions import pages
-from lint_sessions.report import STDIN, Sources, gitlab, joblog, junit, path_from, sarif, source_root
+from lint_sessions.report import STDIN, Sources, gitlab, joblog, junit, path_from, ruffjson, sarif, source_root
 from lint_sessions.rule import Edit, Finding, Fix, Note, Position, Safety
 
 SCHEMA = json.loads((Path(__file__).parent / "data" / "sarif-schema-2.1.0.json").read_text("utf-8"))
@@ -164,8 +164,10 @@ class TestSarif:
         pages.documentation.cache_clear()
         try:
             [rule] = self.run(LEAK)["tool"]["driver"]["rules"]
+            [record] = json.loads(ruffjson.records([LEAK], Sources()))
         finally:
             pages.documentation.cache_clear()
+        assert record["url"] == rule["helpUri"]
         assert rule["helpUri"] == "https://example.org/rules/LS301-unclosed-session.md"
 
 

@@ -55,5 +55,6 @@ def _source(finding: Finding, document: Document) -> str:
         if kind == COMMENT:
             parts.append(text[start:first])
             start = past
-    code = re.sub(r"\s+", "", "".join([*parts, text[start:end]])).replace("'", '"')
-    return re.sub(r",(?=[)\]}])", "", code)
+    # Of a finding about a comment, nothing but that is left.
+    code = "".join([*parts, text[start:end]]) or text[document.offset(finding.start) : end]
+    return re.sub(r",(?=[)\]}])", "", re.sub(r"\s+", "", code).replace("'", '"'))

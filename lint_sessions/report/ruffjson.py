@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from lint_sessions.pages import address
 from lint_sessions.registry import INVALID_SYNTAX
 from lint_sessions.report import Sources, file_name
 
@@ -45,7 +46,7 @@ def _record(finding: Finding, sources: Sources) -> Json:
             }
             for step in finding.trace
         ],
-        "url": None,
+        "url": address(finding.code, finding.name),
     }
 
 

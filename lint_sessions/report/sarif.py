@@ -62,7 +62,7 @@ def report(findings: Sequence[Finding], sources: Sources, root: Path, *, complet
 def _rule(page: Page) -> Json:
     what = dict(page.sections)
     text = "\n\n".join(f"{title}\n{body}" for title, body in page.sections)
-    url = address(page)
+    url = address(page.code, page.name)
     return {
         "id": page.code,
         "name": page.name,
