@@ -141,6 +141,16 @@ class TestOutput:
         assert "\033[" not in run("check")[1]
 
 
+def test_a_continued_row_is_quoted_as_one(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "check_document", CHECK_DOCUMENT)
+    Path("app.py").write_text(
+        "from sqlalchemy.orm import sessionmaker\n\nLocal = sessionmaker('sqlite://')\n\n\n"
+        "def load(query):\n    db = Local()\n    rows = db.scalars\\\n        (query)\n    db.close()\n    return rows\n"
+    )
+    _, out, _ = run("check", "app.py", "--select", "LS301", "--output-format", "concise")
+    assert "`db.scalars (query)`" in out
+
+
 class TestFormats:
     @pytest.mark.parametrize(
         ("form", "begins"),
@@ -444,6 +454,13 @@ class TestAddNoqa:
         Path("app.py").write_text(SESSIONS, "utf-8")
         assert run("check", "app.py", "--select", "LS1,LS3", "--add-noqa")[1].startswith("Silenced 2 problems.\n")
         assert run("check", "app.py", "--select", "LS1,LS3,LS001")[:2] == (0, "All checks passed: 1 file.\n")
+
+    def test_a_comment_that_silences_nothing_gets_no_other(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(engine, "check_document", CHECK_DOCUMENT)
+        Path("app.py").write_text("x = 1  # noqa: LS301\n", "utf-8")
+        status, out, _ = run("check", "app.py", "--extend-select", "LS001", "--add-noqa")
+        assert (status, out.splitlines()[0]) == (1, "app.py:1:8: LS001 [*] `noqa: LS301` silences nothing")
+        assert Path("app.py").read_text("utf-8") == "x = 1  # noqa: LS301\n"
 
     def test_invalid_syntax_stays_a_finding(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(engine, "check_document", CHECK_DOCUMENT)

@@ -39,6 +39,7 @@ BEFORE = known(SOURCE, CALL)
         pytest.param(SOURCE.replace("\n", "\r\n"), CALL, id="line-ends"),
         pytest.param(SOURCE.replace("    ", "\t"), CALL, id="indentation"),
         pytest.param(SOURCE.replace("        db = make", "        if 1:\n            db = make"), CALL, id="a-branch"),
+        pytest.param(SOURCE.replace(CALL, 'make\\\n("a", 1)'), 'make\\\n("a", 1)', id="continued"),
         pytest.param(
             SOURCE.replace(CALL, "make(\n            'a',  # it's\n            1,\n        )"),
             "make(\n            'a',  # it's\n            1,\n        )",

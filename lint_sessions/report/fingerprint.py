@@ -57,4 +57,4 @@ def _source(finding: Finding, document: Document) -> str:
             start = past
     # Of a finding about a comment, nothing but that is left.
     code = "".join([*parts, text[start:end]]) or text[document.offset(finding.start) : end]
-    return re.sub(r",(?=[)\]}])", "", re.sub(r"\s+", "", code).replace("'", '"'))
+    return re.sub(r",(?=[)\]}])", "", re.sub(r"\s+|\\(?=[\r\n])", "", code).replace("'", '"'))
