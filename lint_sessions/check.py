@@ -9,18 +9,22 @@ from argparse import Namespace
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Final, TextIO
 
 from lint_sessions import engine
 from lint_sessions.config import Config, ConfigError, Configs, Selection
+from lint_sessions.pages import pages
 from lint_sessions.progress import Progress
-from lint_sessions.registry import RegistryError, known
-from lint_sessions.report import STDIN, Sources, diff, ruffjson, shown_path, text
+from lint_sessions.registry import INVALID_SYNTAX, UNUSED_SUPPRESSION, RegistryError, known
+from lint_sessions.report import STDIN, Sources, diff, output, shown_path, source_root, text
 from lint_sessions.report.terminal import Style, printable, wants_colour
 from lint_sessions.rule import Finding, Safety
+from lint_sessions.sift import Sieve, SiftError
 from lint_sessions.source.document import Document, SourceError
 from lint_sessions.source.files import discover
+from lint_sessions.source.suppress import silenced
 from lint_sessions.write import WriteError, replace
 
 CLEAN: Final = 0
@@ -35,6 +39,8 @@ class Run:
 
     asked: Namespace
     progress: Progress
+    outputs: Sequence[output.Output] = ()
+    sieve: Sieve = field(default_factory=Sieve)
     findings: list[Finding] = field(default_factory=list)
     files: int = 0
     unusable: int = 0
@@ -42,6 +48,9 @@ class Run:
     fixes: int = 0
     fixed_files: int = 0
     sources: Sources = field(default_factory=Sources)
+    root: Path = field(default_factory=Path.cwd)
+    configs: dict[Path, Config] = field(default_factory=dict)
+    """Of each file that could be checked."""
     refused: set[str] = field(default_factory=set)
     """Configurations already complained of."""
 
@@ -54,6 +63,14 @@ class Run:
         """A fault of our own; the run goes on."""
         self.faults += 1
         self.tell(f"{place}: {message}")
+
+    def decided(self, code: str, path: Path) -> bool:
+        """Whether what ran can tell that a rule finds nothing in a file."""
+        config = self.configs.get(path)
+        if config is None or any(_absolute(f.path) == path and f.code == INVALID_SYNTAX[0] for f in self.findings):
+            return False
+        page = next((page for page in pages() if page.code == code), None)
+        return page is None or config.selects(code, page.name, page.default, path)
 
     def tell(self, message: str) -> None:
         self.progress.close()
@@ -81,8 +98,15 @@ def check(asked: Namespace) -> int:
     except RegistryError as error:
         run.fault("rules", f"{error}; please report this fault of lint-sessions")
         return FAULT
-    if "-" in asked.paths and len(asked.paths) > 1:
-        run.problem("-", "standard input stands alone, without other paths")
+    if clash := _clash(asked):
+        run.problem(*clash)
+        return UNUSABLE
+    try:
+        named = asked.output_format or ()
+        run.outputs = output.plan(named, asked.output_file, bool(asked.statistics), os.environ)
+        run.sieve = Sieve.of(asked)
+    except (output.OutputError, SiftError) as error:
+        run.problem("command line", str(error))
         return UNUSABLE
     configs = Configs(isolated=asked.isolated, command=command)
     with closing(run.progress):
@@ -92,14 +116,42 @@ def check(asked: Namespace) -> int:
     return status
 
 
+def _clash(asked: Namespace) -> tuple[str, str] | None:
+    """What was asked for and cannot be done together."""
+    rewrites = asked.add_noqa or asked.write_baseline is not None
+    reports = asked.output_file or any(file for _, file in asked.output_format or ())
+    clashes = (
+        ("-", "standard input stands alone, without other paths", "-" in asked.paths and len(asked.paths) > 1),
+        ("-", "standard input has no rows that git knows", "-" in asked.paths and asked.diff_base is not None),
+        ("-", "standard input cannot be written to", "-" in asked.paths and asked.add_noqa),
+        (
+            "--diff-base",
+            "fixes concern whole files, not rows",
+            asked.diff_base is not None and (asked.fix or asked.diff),
+        ),
+        ("--diff", "changes nothing, so it writes no baseline and no comments", asked.diff and rewrites),
+        ("--diff", "prints a diff and no findings, so it writes no report", asked.diff and reports),
+    )
+    return next(((place, message) for place, message, clashing in clashes if clashing), None)
+
+
 def _check_paths(configs: Configs, run: Run) -> int:
-    for config, paths in _groups(configs, run).items():
+    groups = _groups(configs, run)
+    run.root = source_root([config.root for config in groups])
+    try:
+        run.sieve.look_at(run.root)
+    except SiftError as error:
+        run.problem("command line", str(error))
+        return UNUSABLE
+    for config, paths in groups.items():
         try:
             report = engine.check(tuple(paths), config, progress=run.progress)
         except Exception as error:
             run.fault(", ".join(map(shown_path, paths)), engine.confession(error))
             continue
         run.files += report.files
+        unchecked = {problem.path for problem in report.problems}
+        run.configs |= {_absolute(path): config for path in paths if path not in unchecked}
         if run.asked.verbose:
             for function in report.given_up:
                 run.tell(f"{function}: too intricate to be followed, so nothing is reported for it")
@@ -112,8 +164,7 @@ def _check_paths(configs: Configs, run: Run) -> int:
     run.progress.close()
     if run.asked.diff:
         return _end_of_diff(run)
-    _print_findings(run, sys.stdout)
-    return run.status(found=bool(run.findings))
+    return _tell(run, sys.stdout)
 
 
 def _check_stdin(configs: Configs, run: Run) -> int:
@@ -124,6 +175,7 @@ def _check_stdin(configs: Configs, run: Run) -> int:
         with _blame(path, run):
             document = Document.from_bytes(path, data)
             run.sources, run.files = Sources([document]), 1
+            run.root, run.configs = source_root([config.root]), {_absolute(path): config}
             if run.asked.fix or run.asked.diff:
                 result = _fix(document, config, run)
                 data = document.encode(result.text)
@@ -138,8 +190,7 @@ def _check_stdin(configs: Configs, run: Run) -> int:
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
-    _print_findings(run, sys.stderr if run.asked.fix else sys.stdout)
-    return run.status(found=bool(run.findings))
+    return _tell(run, sys.stderr if run.asked.fix else sys.stdout)
 
 
 def _groups(configs: Configs, run: Run) -> dict[Config, dict[Path, None]]:
@@ -194,12 +245,16 @@ def _fix(document: Document, config: Config, run: Run) -> engine.FixResult:
     if result.text != document.text:
         if run.asked.diff:
             style = Style(wants_colour(run.asked.color, sys.stdout, os.environ))
-            _print(diff.unified(document.path, document.text, result.text, style), sys.stdout)
+            output.show(diff.unified(document.path, document.text, result.text, style), sys.stdout)
         elif "-" not in run.asked.paths:
             replace(document.path, document.data, document.encode(result.text))
         run.fixes += len(result.applied)
         run.fixed_files += 1
     return result
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.abspath(path))
 
 
 @contextmanager
@@ -219,32 +274,44 @@ def _end_of_diff(run: Run) -> int:
     return run.status(found=bool(run.fixes))
 
 
-def _print_findings(run: Run, stream: TextIO) -> None:
-    findings = sorted(run.findings, key=lambda finding: finding.order)
-    unsafe: bool = run.asked.unsafe_fixes
-    if run.asked.output_format == "json":
-        counts, records = ruffjson.statistics, ruffjson.records
-        _print([counts(findings, unsafe=unsafe) if run.asked.statistics else records(findings, run.sources)], stream)
-        return
-    style = Style(wants_colour(run.asked.color, stream, os.environ))
-    if run.asked.statistics:
-        lines = text.statistics(findings, style, unsafe=unsafe)
-    elif run.asked.output_format == "concise":
-        lines = text.concise(findings, style, unsafe=unsafe)
-    else:
-        lines = text.full(findings, run.sources, style, unsafe=unsafe)
-    _print(lines, stream)
-    if not run.asked.quiet:
-        fixed = [text.fixed(run.fixes, run.fixed_files)] if run.fixes else []
-        _print([*fixed, text.summary(findings, run.files, run.unusable, unsafe=unsafe)], stream)
-
-
-def _print(lines: Iterable[str], stream: TextIO) -> None:
-    """Print until nobody reads any more: the exit status is still worth having then."""
+def _tell(run: Run, stream: TextIO) -> int:
+    """Write the reports; the exit status."""
+    findings, unread = sorted(run.findings, key=lambda finding: finding.order), run.unusable
     try:
-        for line in lines:
-            print(line, file=stream)
-        stream.flush()
-    except BrokenPipeError:
-        # Else Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        findings = run.sieve.sift(findings, run.sources, run.decided)
+    except SiftError as error:
+        run.problem("command line", str(error))
+    unsafe: bool = run.asked.unsafe_fixes
+    remarks = [text.fixed(run.fixes, run.fixed_files)] if run.fixes else []
+    if run.asked.add_noqa:
+        count, findings = len(findings), _silence(findings, run)
+        remarks.append(f"Silenced {text.number(count - len(findings), 'problem')}.")
+    summary = text.summary(findings, run.files, unread, unsafe=unsafe, new=run.sieve.passes_new)
+    remarks = [] if run.asked.quiet else [*remarks, *run.sieve.remarks, summary]
+    results = output.Results(
+        findings, run.sources, run.root, remarks, not run.unusable and not run.faults, unsafe, run.asked.statistics
+    )
+    for one in run.outputs:
+        try:
+            output.write(one, results, stream, color=run.asked.color)
+        except WriteError as error:
+            run.problem(str(one.file), str(error))
+    if all(one.file for one in run.outputs):
+        output.show(remarks, stream)
+    return run.status(found=bool(findings))
+
+
+def _silence(findings: Iterable[Finding], run: Run) -> list[Finding]:
+    """Write a comment at each finding; what is left to report."""
+    left: list[Finding] = []
+    for path, found in groupby(findings, lambda finding: finding.path):
+        here = list(found)
+        kept = [finding for finding in here if finding.code in (INVALID_SYNTAX[0], UNUSED_SUPPRESSION[0])]
+        unwritten = here
+        with _blame(path, run):
+            document = Document.read(path)
+            commented, homeless = silenced(document, [finding for finding in here if finding not in kept])
+            replace(path, document.data, commented.data)
+            unwritten = [*kept, *homeless]
+        left += unwritten
+    return left

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from lint_sessions import __version__
+from lint_sessions.report import FORMATS
 
 USAGE, INTERRUPTED = 2, 130
 
@@ -85,14 +86,31 @@ def _add_check_options(parser: argparse.ArgumentParser) -> None:
     rules.add_argument(
         "--extend-select", type=_list, action="extend", metavar="RULES", default=[], help="run these as well"
     )
+    known = parser.add_argument_group("findings that are known")
+    known.add_argument("--baseline", metavar="FILE", help="forgive the findings that stand in this file")
+    known.add_argument(
+        "--write-baseline", metavar="FILE", help="write all findings there; with --baseline only those still in it"
+    )
+    known.add_argument("--diff-base", metavar="REV", help="report only what touches rows changed since a git revision")
+    known.add_argument("--add-noqa", action="store_true", help="silence each finding by a comment in its file")
     files = parser.add_argument_group("files and configuration")
     files.add_argument("--stdin-filename", metavar="PATH", help="the name of what is read from standard input")
     files.add_argument("--force-exclude", action="store_true", help="honour the exclude patterns for given files too")
     files.add_argument("--isolated", action="store_true", help="read no configuration file")
     files.add_argument("--no-cache", action="store_true", help="accepted, and without effect: there is no cache yet")
     output = parser.add_argument_group("output")
-    output.add_argument("--output-format", choices=("text", "concise", "json"), default="text", help="default: text")
-    output.add_argument("--statistics", action="store_true", help="print counts by rule instead of the findings")
+    output.add_argument(
+        "--output-format",
+        type=_output,
+        action="append",
+        metavar="FORMAT[:FILE]",
+        help=f"{', '.join(FORMATS)} (default: text, also called full; in GitHub Actions github); may be repeated",
+    )
+    output.add_argument("--output-file", "-o", metavar="FILE", help="write there what would be printed")
+    output.add_argument(
+        "--statistics", action="store_const", const="rule", help="print counts by rule instead of the findings"
+    )
+    output.add_argument("--statistics-by", dest="statistics", choices=("rule", "module"), help="counts by rule or file")
     output.add_argument("--exit-zero", action="store_true", help="exit with 0 even if there are findings")
     volume = output.add_mutually_exclusive_group()
     volume.add_argument("--quiet", "-q", action="store_true", help="print findings and problems, and nothing else")
@@ -101,6 +119,18 @@ def _add_check_options(parser: argparse.ArgumentParser) -> None:
 
 def _list(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _output(text: str) -> tuple[str, str | None]:
+    form, colon, file = text.partition(":")
+    form = "text" if form == "full" else form
+    if form not in FORMATS:
+        close = difflib.get_close_matches(form, FORMATS, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"choose from {', '.join(FORMATS)}"
+        raise argparse.ArgumentTypeError(f"no format is named {form}; {hint}")
+    if colon and not file:
+        raise argparse.ArgumentTypeError(f"no file is named after {text}")
+    return form, file or None
 
 
 def _check(arguments: argparse.Namespace) -> int:

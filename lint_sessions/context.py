@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -82,7 +83,7 @@ class Context:
 
     def short(self, node: cst.CSTNode, limit: int = 40, block: Block | None = None) -> str:
         """The text of a node on one line, cut to `limit` characters."""
-        text = " ".join(self.source(node, block).split())
+        text = " ".join(re.sub(r"\\(?=[\r\n])", "", self.source(node, block)).split())
         return text if len(text) <= limit else text[: limit - 1] + "…"
 
     def add(self, rule: Rule, node: cst.CSTNode, message: str, trace: Iterable[TraceStep], fix: LateFix | None) -> None:

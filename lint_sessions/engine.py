@@ -7,7 +7,7 @@ import re
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -121,7 +121,7 @@ def check_document(
         finding = Finding(path, place, place, *INVALID_SYNTAX, f"the file can't be parsed: {problem.message}")
         found = [(finding, range(place.row, place.row + 1))]
     suppressions = Suppressions.of(document)
-    kept = [finding for finding, rows in found if not suppressions.hides(finding, rows)]
+    kept = [replace(finding, rows=rows) for finding, rows in found if not suppressions.hides(finding, rows)]
     if parsed and config.selects(*UNUSED_SUPPRESSION, False, path):
         kept += _unused(document, suppressions, found, chosen, fixes)
     return tuple(sorted(kept, key=lambda finding: finding.order))

@@ -70,6 +70,8 @@ class Finding:
     message: str
     trace: tuple[Note, ...] = ()
     fix: Fix | None = field(default=None, compare=False)
+    rows: range | None = field(default=None, compare=False)
+    """Where a comment silences it; None for its first row alone."""
 
     @property
     def order(self) -> tuple[str, Position, str]:

@@ -1,4 +1,4 @@
-"""Replace a file: all of it or nothing, and never over someone else's change."""
+"""Write a file: all of it or nothing, and never over someone else's change."""
 
 from __future__ import annotations
 
@@ -17,22 +17,40 @@ def replace(path: Path, before: bytes, after: bytes) -> None:
     try:
         _refuse_if_changed(target, before)
         if not os.access(target, os.W_OK):
-            raise WriteError("is read-only, so it was not fixed")
+            raise WriteError("is read-only, so it was left alone")
         _replace(target, before, after)
     except OSError as error:
         raise WriteError(f"could not be written: {error.strerror or error}") from error
 
 
-def _replace(target: Path, before: bytes, after: bytes) -> None:
+def put(path: Path, data: bytes) -> None:
+    """Write a file of ours, be it there or not; a device or a pipe is written to."""
+    target = Path(os.path.realpath(path))
+    try:
+        if target.exists() and not target.is_file():
+            target.write_bytes(data)
+        elif target.exists() and not os.access(target, os.W_OK):
+            raise WriteError("is read-only")
+        else:
+            _replace(target, None, data)
+    except OSError as error:
+        raise WriteError(f"could not be written: {error.strerror or error}") from error
+
+
+def _replace(target: Path, before: bytes | None, after: bytes) -> None:
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(after)
             file.flush()
-            _copy_owner_and_mode(target, temporary)
+            if target.exists():
+                _copy_owner_and_mode(target, temporary)
+            else:
+                os.chmod(temporary, 0o666 & ~_umask())
             os.fsync(file.fileno())
-        _refuse_if_changed(target, before)
+        if before is not None:
+            _refuse_if_changed(target, before)
         os.replace(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -47,6 +65,12 @@ def _copy_owner_and_mode(source: Path, target: Path) -> None:
     os.chmod(target, wanted.st_mode & 0o7777)
 
 
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
 def _refuse_if_changed(target: Path, before: bytes) -> None:
     if target.read_bytes() != before:
-        raise WriteError("changed while it was being checked, so it was not fixed")
+        raise WriteError("changed while it was being checked, so it was left alone")

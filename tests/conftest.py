@@ -12,6 +12,12 @@ ROOT = Path(__file__).parents[1]
 LEFT_OUT = shutil.ignore_patterns(".*_cache", "__pycache__", "*.egg-info", ".git", ".venv", "venv", "build", "dist")
 
 
+@pytest.fixture(autouse=True)
+def _not_on_github(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the output format would be another one."""
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+
+
 @pytest.fixture
 def copied(tmp_path: Path) -> Path:
     """A copy of the checkout, uncommitted files included, in which something can be built."""

@@ -24,6 +24,9 @@ Capture = pytest.CaptureFixture[str]
 Run = Callable[..., tuple[int, str, str]]
 
 
+CHECK_DOCUMENT = engine.check_document
+
+
 def check_document(document: Document, config: Config, **_: object) -> tuple[Finding, ...]:
     """`BAD` is LS301 with a safe fix, `WORSE` LS401 with an unsafe one, `BROKEN` a fault of ours."""
     found = []
@@ -119,9 +122,15 @@ class TestOutput:
 
     def test_statistics(self, run: Run) -> None:
         _, out, _ = run("check", "--statistics")
-        assert out.splitlines()[:2] == ["1  LS301  [*] unclosed-session", "1  LS401  [ ] missing-rollback"]
+        assert out.splitlines() == [
+            "1  LS301  [*] unclosed-session  (fixes: 1 safe)",
+            "1  LS401  [ ] missing-rollback  (fixes: 1 unsafe)",
+            "Found 2 problems in 3 files (1 fixable with --fix, 1 more with --unsafe-fixes).",
+        ]
         _, out, _ = run("check", "--statistics", "--output-format", "json")
         assert [item["count"] for item in json.loads(out)] == [1, 1]
+        _, out, _ = run("check", "--statistics-by", "module", "bad.py")
+        assert out.splitlines()[0] == "1  [*] bad.py  (fixes: 1 safe)"
 
     def test_colour(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         assert "\033[" in run("check", "--color", "always")[1]
@@ -130,6 +139,91 @@ class TestOutput:
         assert "\033[" in run("check")[1]
         monkeypatch.setenv("NO_COLOR", "1")
         assert "\033[" not in run("check")[1]
+
+
+def test_a_continued_row_is_quoted_as_one(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "check_document", CHECK_DOCUMENT)
+    Path("app.py").write_text(
+        "from sqlalchemy.orm import sessionmaker\n\nLocal = sessionmaker('sqlite://')\n\n\n"
+        "def load(query):\n    db = Local()\n    rows = db.scalars\\\n        (query)\n    db.close()\n    return rows\n"
+    )
+    _, out, _ = run("check", "app.py", "--select", "LS301", "--output-format", "concise")
+    assert "`db.scalars (query)`" in out
+
+
+class TestFormats:
+    @pytest.mark.parametrize(
+        ("form", "begins"),
+        [
+            ("concise", "bad.py:1:5: LS301"),
+            ("grouped", "bad.py:\n  1:5 LS301"),
+            ("json", "[\n  {"),
+            ("json-lines", '{"cell": null, "code": "LS301"'),
+            ("sarif", '{\n  "$schema"'),
+            ("github", "::error title=lint-sessions (LS301),file=bad.py,line=1"),
+            ("gitlab", '[\n  {\n    "check_name": "LS301"'),
+            ("junit", "<?xml"),
+            ("azure", "##vso[task.logissue type=error;"),
+        ],
+    )
+    def test_each(self, run: Run, form: str, begins: str) -> None:
+        status, out, err = run("check", "--output-format", form)
+        assert (status, err) == (1, "")
+        assert out.startswith(begins)
+        assert ("\nFound 2 problems in 3 files" in out) is (form in ("concise", "grouped", "github", "azure"))
+
+    def test_several_at_once(self, run: Run) -> None:
+        both = ("--output-format", "concise", "--output-format", "sarif:report.sarif", "bad.py")
+        assert run("check", *both) == (1, run("check", "--output-format", "concise", "bad.py")[1], "")
+        assert json.loads(Path("report.sarif").read_text("utf-8"))["runs"][0]["results"][0]["ruleId"] == "LS301"
+        assert run("check", "--exit-zero", *both)[0] == 0
+
+    def test_a_file_leaves_the_last_line_to_the_screen(self, run: Run) -> None:
+        _, printed, _ = run("check", "bad.py")
+        found = "Found 1 problem in 1 file (1 fixable with --fix).\n"
+        assert run("check", "bad.py", "--output-file", "report.txt") == (1, found, "")
+        assert Path("report.txt").read_text("utf-8") == printed
+        assert run("check", "bad.py", "-q", "-o", "report.json", "--output-format", "json") == (1, "", "")
+        assert len(json.loads(Path("report.json").read_text("utf-8"))) == 1
+
+    def test_inside_github_actions(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("GITHUB_ACTIONS", "true")
+        assert run("check")[1].startswith("::error ")
+        assert run("check", "--output-format", "text")[1].startswith("bad.py:1:5: LS301")
+        assert run("check", "--output-format", "full")[1].startswith("bad.py:1:5: LS301")
+        assert run("check", "--statistics")[1].startswith("1  LS301")
+        run("check", "-o", "report.txt")
+        assert Path("report.txt").read_text("utf-8").startswith("bad.py:1:5: LS301")
+
+    @pytest.mark.parametrize(
+        ("file", "why"), [("nowhere/report.json", "No such file or directory"), (".", "Is a directory")]
+    )
+    def test_a_file_that_cannot_be_written(self, run: Run, file: str, why: str) -> None:
+        status, out, err = run("check", "bad.py", "--output-format", f"json:{file}", "--output-format", "concise")
+        assert (status, err) == (2, f"lint-sessions: {file}: could not be written: {why}\n")
+        assert out.startswith("bad.py:1:5: LS301")
+
+    def test_a_report_is_written_whole_or_not_at_all(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        def full(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        Path("report.json").write_text("the last one", "utf-8")
+        monkeypatch.setattr(os, "fsync", full)
+        assert run("check", "bad.py", "--output-format", "json:report.json")[0] == 2
+        assert Path("report.json").read_text("utf-8") == "the last one"
+        assert len(list(Path().iterdir())) == 4
+
+    def test_a_device_is_written_to(self, run: Run) -> None:
+        assert run("check", "bad.py", "-q", "-o", os.devnull) == (1, "", "")
+        assert not Path(os.devnull).is_file()
+
+    def test_a_report_can_be_read_by_others(self, run: Run) -> None:
+        mask = os.umask(0o022)
+        try:
+            run("check", "-o", "report.txt")
+        finally:
+            os.umask(mask)
+        assert stat.S_IMODE(Path("report.txt").stat().st_mode) == 0o644
 
 
 class TestStatus:
@@ -184,7 +278,37 @@ class TestStatus:
             pytest.param([], "COMMAND", id="no-command"),
             pytest.param(["chekc"], "invalid choice: 'chekc'", id="no-such-command"),
             pytest.param(["check", "--fixx"], "--fixx", id="no-such-option"),
-            pytest.param(["check", "--output-format", "xml"], "xml", id="no-such-format"),
+            pytest.param(
+                ["check", "--output-format", "xml"], "no format is named xml; choose from text", id="no-such-format"
+            ),
+            pytest.param(["check", "--output-format", "serif"], "did you mean sarif?", id="format-suggestion"),
+            pytest.param(
+                ["check", "--output-format", "sarif:"], "no file is named after sarif:", id="format-without-file"
+            ),
+            pytest.param(
+                ["check", "--output-format", "text", "--output-format", "json"],
+                "text and json cannot both go to standard output; give one a file: json:FILE",
+                id="two-formats-in-one-place",
+            ),
+            pytest.param(
+                ["check", "--output-format", "json:a", "--output-format", "sarif:a"],
+                "a: two formats",
+                id="two-in-one-file",
+            ),
+            pytest.param(
+                ["check", "-o", "a", "--output-format", "json:b"], "has a file of its own", id="a-file-for-none"
+            ),
+            pytest.param(
+                ["check", "--statistics", "--output-format", "junit"], "not as junit", id="statistics-as-junit"
+            ),
+            pytest.param(["check", "-", "--diff-base", "main"], "no rows that git knows", id="stdin-and-diff-base"),
+            pytest.param(["check", "-", "--add-noqa"], "cannot be written to", id="stdin-and-add-noqa"),
+            pytest.param(
+                ["check", "--fix", "--diff-base", "main"], "fixes concern whole files", id="fix-and-diff-base"
+            ),
+            pytest.param(
+                ["check", "--diff", "--add-noqa"], "writes no baseline and no comments", id="diff-and-add-noqa"
+            ),
             pytest.param(["check", "--quiet", "--verbose"], "not allowed with", id="quiet-and-verbose"),
             pytest.param(["check", "-", "x.py"], "standard input stands alone", id="stdin-and-more"),
             pytest.param(["check", "--select", "LS999"], "command line: `--select`: no rule", id="selector"),
@@ -278,6 +402,73 @@ class TestFix:
         assert "bad.py:1:5: LS301" in out
         assert err == "lint-sessions: bad.py: could not be written: No space left on device\n"
         assert sorted(path.name for path in Path().iterdir()) == ["bad.py", "good.py", "worse.py"]
+
+
+SESSIONS = '''from sqlalchemy.orm import sessionmaker
+
+Local = sessionmaker("sqlite://")
+
+
+def get_db():
+    db = Local(
+        info={},
+    )
+    yield db
+    db.close()
+
+
+def load(query):
+    db = Local(info="""
+        """)
+    rows = db.scalars(query).all()
+    db.close()
+    return rows
+'''
+
+
+class TestAddNoqa:
+    def test_each_finding_gets_a_comment(self, run: Run) -> None:
+        assert run("check", "--add-noqa") == (0, "Silenced 2 problems.\nAll checks passed: 3 files.\n", "")
+        assert Path("bad.py").read_text("utf-8") == "y = BAD  # noqa: LS301\n"
+        assert Path("worse.py").read_text("utf-8") == "z = WORSE  # noqa: LS401\n"
+        assert Path("good.py").read_text("utf-8") == "x = 1\n"
+
+    def test_what_is_fixed_gets_none(self, run: Run) -> None:
+        assert run("check", "--fix", "--add-noqa")[1].startswith("Fixed 1 problem in 1 file.\nSilenced 1 problem.\n")
+        assert Path("bad.py").read_text("utf-8") == "y = GOOD\n"
+
+    def test_what_a_baseline_forgives_gets_none(self, run: Run) -> None:
+        run("check", "bad.py", "--write-baseline", "baseline.json")
+        assert "Silenced 1 problem.\n" in run("check", "--add-noqa", "--baseline", "baseline.json")[1]
+        assert Path("bad.py").read_text("utf-8") == "y = BAD\n"
+
+    def test_a_file_that_cannot_be_written_keeps_its_finding(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(os, "access", lambda *_: False)
+        status, out, err = run("check", "--add-noqa", "bad.py")
+        assert (status, err) == (2, "lint-sessions: bad.py: is read-only, so it was left alone\n")
+        assert "bad.py:1:5: LS301" in out
+        assert "Silenced 0 problems.\n" in out
+
+    def test_nothing_is_found_afterwards(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(engine, "check_document", CHECK_DOCUMENT)
+        Path("app.py").write_text(SESSIONS, "utf-8")
+        assert run("check", "app.py", "--select", "LS1,LS3", "--add-noqa")[1].startswith("Silenced 2 problems.\n")
+        assert run("check", "app.py", "--select", "LS1,LS3,LS001")[:2] == (0, "All checks passed: 1 file.\n")
+
+    def test_a_comment_that_silences_nothing_gets_no_other(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(engine, "check_document", CHECK_DOCUMENT)
+        Path("app.py").write_text("x = 1  # noqa: LS301\n", "utf-8")
+        status, out, _ = run("check", "app.py", "--extend-select", "LS001", "--add-noqa")
+        assert (status, out.splitlines()[0]) == (1, "app.py:1:8: LS001 [*] `noqa: LS301` silences nothing")
+        assert Path("app.py").read_text("utf-8") == "x = 1  # noqa: LS301\n"
+
+    def test_invalid_syntax_stays_a_finding(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(engine, "check_document", CHECK_DOCUMENT)
+        Path("app.py").write_text("def (\n", "utf-8")
+        status, out, _ = run("check", "app.py", "--add-noqa")
+        assert status == 1
+        assert "LS000" in out
+        assert Path("app.py").read_text("utf-8") == "def (\n"
 
 
 class TestStandardInput:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lint_sessions.report import STDIN, Sources, diff, ruffjson, shown_path, text
+from lint_sessions.report import STDIN, Sources, diff, ruffjson, shown_path, statistics, text
 from lint_sessions.report.terminal import Style, cells, excerpt, printable, wants_colour
 from lint_sessions.rule import Edit, Finding, Fix, Note, Position, Safety
 from lint_sessions.source.document import Document
@@ -107,17 +107,62 @@ def test_concise() -> None:
     ]
 
 
-def test_statistics() -> None:
-    other = Finding(Path("a.py"), Position(1, 1), Position(1, 1), "LS201", "depends-called", "m")
-    findings = [other, *[finding()] * 10]
-    assert list(text.statistics(findings, Style(), unsafe=False)) == [
-        "10  LS301  [*] unclosed-session",
-        " 1  LS201  [ ] depends-called",
+def test_grouped() -> None:
+    other = Finding(Path("app/work.py"), Position(2, 12), Position(2, 20), "LS401", "n", "m")
+    assert list(text.grouped([finding(), finding(row=10, safety=None), other], Style(), unsafe=False)) == [
+        "app/db.py:",
+        "  4:10  LS301 [*] `db` is never closed when `load()` fails",
+        "  10:10 LS301 `db` is never closed when `load()` fails",
+        "",
+        "app/work.py:",
+        "  2:12 LS401 m",
+        "",
     ]
-    assert json.loads(ruffjson.statistics(findings, unsafe=False)) == [
-        {"code": "LS301", "name": "unclosed-session", "count": 10, "fixable": True},
-        {"code": "LS201", "name": "depends-called", "count": 1, "fixable": False},
-    ]
+
+
+class TestStatistics:
+    FINDINGS = (
+        Finding(Path("a.py"), Position(1, 1), Position(1, 1), "LS201", "depends-called", "m"),
+        *[finding()] * 10,
+        finding(safety=Safety.UNSAFE),
+    )
+
+    def test_by_rule(self) -> None:
+        assert list(statistics.text(self.FINDINGS, "rule", Style(), unsafe=False)) == [
+            "11  LS301  [*] unclosed-session  (fixes: 10 safe, 1 unsafe)",
+            " 1  LS201  [ ] depends-called",
+        ]
+        assert json.loads(statistics.records(self.FINDINGS, "rule", unsafe=False)) == [
+            {
+                "code": "LS301",
+                "name": "unclosed-session",
+                "count": 11,
+                "fixable": True,
+                "safe_fixes": 10,
+                "unsafe_fixes": 1,
+            },
+            {
+                "code": "LS201",
+                "name": "depends-called",
+                "count": 1,
+                "fixable": False,
+                "safe_fixes": 0,
+                "unsafe_fixes": 0,
+            },
+        ]
+
+    def test_by_module(self, tmp_path: Path) -> None:
+        assert list(statistics.text(self.FINDINGS, "module", Style(), unsafe=False)) == [
+            "11  [*] app/db.py  (fixes: 10 safe, 1 unsafe)",
+            " 1  [ ] a.py",
+        ]
+        [first, _] = json.loads(statistics.records(self.FINDINGS, "module", unsafe=False))
+        assert (first["filename"], first["count"], first["fixable"]) == (str(tmp_path / "app" / "db.py"), 11, True)
+
+    def test_unsafe_fixes_count_where_they_are_wanted(self) -> None:
+        risky = [finding(safety=Safety.UNSAFE)]
+        assert "[ ]" in next(statistics.text(risky, "rule", Style(), unsafe=False))
+        assert "[*]" in next(statistics.text(risky, "rule", Style(), unsafe=True))
 
 
 class TestSummary:
@@ -145,6 +190,10 @@ class TestSummary:
     def test_when_unsafe_fixes_are_wanted_they_all_count(self) -> None:
         findings = [finding(), finding(safety=Safety.UNSAFE)]
         assert text.summary(findings, 1, 0, unsafe=True) == "Found 2 problems in 1 file (2 fixable with --fix)."
+
+    def test_where_only_what_is_new_counts(self) -> None:
+        assert text.summary([], 2, 0, unsafe=False, new=True) == "No new problems found in 2 files."
+        assert text.summary([finding(safety=None)], 1, 0, unsafe=False, new=True) == "Found 1 new problem in 1 file."
 
     def test_fixed(self) -> None:
         assert text.fixed(2, 1) == "Fixed 2 problems in 1 file."
@@ -198,6 +247,11 @@ class TestJson:
 
     def test_no_findings(self) -> None:
         assert json.loads(ruffjson.records([], Sources())) == []
+
+    def test_lines(self) -> None:
+        both = [finding(trace=TRACE[:2]), finding(safety=None)]
+        records = [json.loads(line) for line in ruffjson.lines(both, Sources())]
+        assert records == json.loads(ruffjson.records(both, Sources()))
 
 
 class TestDiff:

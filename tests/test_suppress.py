@@ -8,7 +8,7 @@ import pytest
 
 from lint_sessions.rule import Finding, Position
 from lint_sessions.source.document import Document
-from lint_sessions.source.suppress import Rules, Suppressions
+from lint_sessions.source.suppress import Rules, Suppressions, silenced
 
 FINDING = Finding(Path("x.py"), Position(1, 1), Position(1, 2), "LS301", "unclosed-session", "m")
 
@@ -145,3 +145,71 @@ class TestUnused:
         (unused,) = suppressions.unused((), Rules(self.RAN, self.OTHERS))
         start, end, new = unused.removal(text)
         assert text[:start] + new + text[end:] == left
+
+
+class TestSilenced:
+    """What --add-noqa writes."""
+
+    def silenced(self, text: str, word: str = "db", rows: range | None = None, code: str = "LS301") -> str | None:
+        document = Document.from_bytes(Path("x.py"), text.encode())
+        at = text.index(word)
+        start, end = document.position(at), document.position(at + len(word))
+        finding = Finding(Path("x.py"), start, end, code, "unclosed-session", "m", rows=rows)
+        changed, left = silenced(document, [finding])
+        assert (changed is document) is bool(left)
+        return None if left else changed.data.decode()
+
+    @pytest.mark.parametrize(
+        ("text", "then"),
+        [
+            pytest.param("db = 1\n", "db = 1  # noqa: LS301\n", id="plain"),
+            pytest.param("db = 1", "db = 1  # noqa: LS301", id="last-row"),
+            pytest.param("db = 1\r\nx\r\n", "db = 1  # noqa: LS301\r\nx\r\n", id="line-ends"),
+            pytest.param("db = 1  \n", "db = 1  # noqa: LS301\n", id="white-space"),
+            pytest.param("db = 1  # why\n", "db = 1  # why  # noqa: LS301\n", id="after-a-comment"),
+            pytest.param("db = 1  # noqa: E501\n", "db = 1  # noqa: E501, LS301\n", id="merged"),
+            pytest.param("db = 1  # noqa: E501 long\n", "db = 1  # noqa: E501, LS301 long\n", id="before-a-reason"),
+            pytest.param("db = 1  # noqa:E501,W1 # x\n", "db = 1  # noqa:E501,W1, LS301 # x\n", id="before-another"),
+            pytest.param("db = '#'\n", "db = '#'  # noqa: LS301\n", id="a-hash-in-a-string"),
+        ],
+    )
+    def test_a_row(self, text: str, then: str) -> None:
+        assert self.silenced(text) == then
+
+    @pytest.mark.parametrize(
+        ("text", "then"),
+        [
+            pytest.param("db = f(\n  1,\n)\n", "db = f(  # noqa: LS301\n  1,\n)\n", id="brackets"),
+            pytest.param('db = """a\nb\n"""\n', 'db = """a\nb\n"""  # noqa: LS301\n', id="string"),
+            pytest.param('db = f"""{\na}\n"""\n', 'db = f"""{\na}\n"""  # noqa: LS301\n', id="f-string"),
+            pytest.param("db = 1 + \\\n  2\n\n", "db = 1 + \\\n  2  # noqa: LS301\n\n", id="backslash"),
+            pytest.param("x = [\n  db,\n]\n", "x = [\n  db,  # noqa: LS301\n]\n", id="its-own-row-first"),
+            pytest.param(
+                'x = [\n  1, db("""\n""")]\n', 'x = [\n  1, db("""\n""")]  # noqa: LS301\n', id="then-the-next"
+            ),
+            pytest.param("db = f(\n  1,  # noqa: E1\n)\n", "db = f(\n  1,  # noqa: E1, LS301\n)\n", id="merged"),
+        ],
+    )
+    def test_rows_of_a_statement(self, text: str, then: str) -> None:
+        rows = 3 if text.count("\n") > 2 else 2
+        assert self.silenced(text, rows=range(1, rows + 1)) == then
+
+    def test_no_place(self) -> None:
+        assert self.silenced("with db, \\\n  x:\n  pass\n", rows=range(1, 2)) is None
+
+    def test_a_comment_on_the_file_is_left_alone(self) -> None:
+        text = "# lint-sessions: noqa: LS101\ndb = 1\n"
+        assert self.silenced(text) == "# lint-sessions: noqa: LS101\ndb = 1  # noqa: LS301\n"
+
+    def test_several_on_one_row(self) -> None:
+        document = Document.from_bytes(Path("x.py"), b"a = b\nc = d\n")
+        places = [(1, "LS301"), (1, "LS401"), (2, "LS301")]
+        findings = [Finding(Path("x.py"), Position(row, 1), Position(row, 2), code, "n", "m") for row, code in places]
+        changed, left = silenced(document, findings)
+        assert (changed.text, left) == ("a = b  # noqa: LS301, LS401\nc = d  # noqa: LS301\n", [])
+
+    def test_encoding_and_mark_stay(self) -> None:
+        data = b"\xef\xbb\xbf# coding: utf-8\ndb = '\xc3\xa4'\n"
+        document = Document.from_bytes(Path("x.py"), data)
+        changed, _ = silenced(document, [Finding(Path("x.py"), Position(2, 1), Position(2, 3), "LS301", "n", "m")])
+        assert changed.data == data.replace(b"'\n", b"'  # noqa: LS301\n")

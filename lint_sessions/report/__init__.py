@@ -1,4 +1,4 @@
-"""The same `Finding` to text, JSON and diffs; what every format shares is here."""
+"""The same `Finding` for people and for programs, in many formats; what they share is here."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 STDIN = Path("-")
 """The path of standard input when no name was given for it."""
+
+FORMATS = (
+    "text", "concise", "grouped", "json", "json-lines", "sarif", "github", "gitlab", "junit", "azure",
+)  # fmt: skip
 
 
 class Sources:
@@ -49,6 +53,31 @@ def shown_path(path: Path) -> str:
     absolute, here = os.path.abspath(path), os.path.abspath(os.curdir)
     inside = absolute.startswith(here.rstrip(os.sep) + os.sep)
     return os.path.relpath(absolute, here) if inside else absolute
+
+
+def file_name(path: Path) -> str:
+    """The path for a program, which may read it in another folder."""
+    return str(path) if path == STDIN else os.path.abspath(path)
+
+
+def source_root(roots: Iterable[Path]) -> Path:
+    """What paths in reports for other programs are relative to: the repository around these folders, else theirs."""
+    try:
+        common = Path(os.path.commonpath([os.path.abspath(root) for root in roots]))
+    except ValueError:
+        # There are none, or they lie on different drives.
+        common = Path.cwd()
+    return next((folder for folder in (common, *common.parents) if (folder / ".git").exists()), common)
+
+
+def path_from(root: Path, path: Path) -> str | None:
+    """The path from a folder on, with slashes; None for what does not lie in it."""
+    if path == STDIN:
+        return str(path)
+    try:
+        return Path(os.path.abspath(path)).relative_to(root).as_posix()
+    except ValueError:
+        return None
 
 
 def count_fixable(findings: Iterable[Finding], safety: Safety) -> int:

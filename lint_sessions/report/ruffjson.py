@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-from collections import Counter
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from lint_sessions.pages import address
 from lint_sessions.registry import INVALID_SYNTAX
-from lint_sessions.report import STDIN, Sources
-from lint_sessions.rule import Safety
+from lint_sessions.report import Sources, file_name
 
 if TYPE_CHECKING:
     from lint_sessions.rule import Edit, Finding, Fix, Position
@@ -24,12 +21,10 @@ def records(findings: Sequence[Finding], sources: Sources) -> str:
     return json.dumps([_record(finding, sources) for finding in findings], indent=2)
 
 
-def statistics(findings: Sequence[Finding], *, unsafe: bool) -> str:
-    counts = Counter((finding.code, finding.name) for finding in findings)
-    fixable = {finding.code for finding in findings if finding.fix and (unsafe or finding.fix.safety is Safety.SAFE)}
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    rows = [{"code": code, "name": name, "count": n, "fixable": code in fixable} for (code, name), n in ordered]
-    return json.dumps(rows, indent=2)
+def lines(findings: Sequence[Finding], sources: Sources) -> Iterator[str]:
+    """Each record on a line of its own."""
+    for finding in findings:
+        yield json.dumps(_record(finding, sources))
 
 
 def _record(finding: Finding, sources: Sources) -> Json:
@@ -37,7 +32,7 @@ def _record(finding: Finding, sources: Sources) -> Json:
         "cell": None,
         "code": finding.code,
         "end_location": _location(finding.end),
-        "filename": _filename(finding.path),
+        "filename": file_name(finding.path),
         "fix": _fix(finding.fix, sources.document(finding.path)) if finding.fix else None,
         "location": _location(finding.start),
         "message": finding.message,
@@ -45,13 +40,13 @@ def _record(finding: Finding, sources: Sources) -> Json:
         "noqa_row": None if finding.code == INVALID_SYNTAX[0] else finding.start.row,
         "trace": [
             {
-                "filename": _filename(step.path or finding.path),
+                "filename": file_name(step.path or finding.path),
                 "location": _location(step.position),
                 "message": step.message,
             }
             for step in finding.trace
         ],
-        "url": None,
+        "url": address(finding.code, finding.name),
     }
 
 
@@ -69,7 +64,3 @@ def _edit(edit: Edit, document: Document) -> Json:
 
 def _location(position: Position) -> Json:
     return {"column": position.column, "row": position.row}
-
-
-def _filename(path: Path) -> str:
-    return str(path) if path == STDIN else os.path.abspath(path)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,11 +24,14 @@ def full(findings: Sequence[Finding], sources: Sources, style: Style, *, unsafe:
         margin = " " * len(str(finding.start.row))
         yield _headline(finding, style, unsafe=unsafe)
         yield from _snippet(finding, sources, style, margin)
-        yield from _steps(finding, sources, style, margin)
-        if finding.fix:
-            kind = "fix" if finding.fix.safety is Safety.SAFE else "unsafe fix"
-            yield f"{margin} {style.paint('=', 'mark')} {style.paint(kind, 'strong')}: {finding.fix.title}"
+        yield from _proof(finding, sources, style, margin)
         yield ""
+
+
+def brief(finding: Finding, sources: Sources, style: Style, *, unsafe: bool) -> Iterator[str]:
+    """A finding with its steps and its fix, for where the source line is shown beside it."""
+    yield _headline(finding, style, unsafe=unsafe)
+    yield from _proof(finding, sources, style, "")
 
 
 def concise(findings: Sequence[Finding], style: Style, *, unsafe: bool) -> Iterator[str]:
@@ -37,38 +40,52 @@ def concise(findings: Sequence[Finding], style: Style, *, unsafe: bool) -> Itera
         yield _headline(finding, style, unsafe=unsafe)
 
 
-def statistics(findings: Sequence[Finding], style: Style, *, unsafe: bool) -> Iterator[str]:
-    """How many findings each rule has, the most frequent first."""
-    counts = Counter((finding.code, finding.name) for finding in findings)
-    fixable = {finding.code for finding in findings if _applies(finding, unsafe=unsafe)}
-    width = len(str(max(counts.values(), default=0)))
-    for (code, name), count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
-        mark = style.paint("[*]", "mark") if code in fixable else "[ ]"
-        yield f"{count:{width}}  {style.paint(code, 'code')}  {mark} {name}"
+def grouped(findings: Sequence[Finding], style: Style, *, unsafe: bool) -> Iterator[str]:
+    """Each finding on one line, below the name of its file, and an empty line after each file."""
+    for path, found in groupby(findings, lambda finding: finding.path):
+        rows = list(found)
+        places = [f"{finding.start.row}:{finding.start.column}" for finding in rows]
+        yield f"{style.paint(printable(shown_path(path)), 'strong')}{style.paint(':', 'mark')}"
+        for finding, place in zip(rows, places, strict=True):
+            yield f"  {place:{max(map(len, places))}} {_verdict(finding, style, unsafe=unsafe)}"
+        yield ""
 
 
-def summary(findings: Sequence[Finding], files: int, unread: int, *, unsafe: bool) -> str:
-    """The last line: what was found, in how much, and what to do about it."""
+def summary(findings: Sequence[Finding], files: int, unread: int, *, unsafe: bool, new: bool = False) -> str:
+    """The last line: what was found, in how much, and what to do about it; `new` where only that was asked for."""
     if not files and not unread:
         return "No Python files found."
-    checked = _number(files, "file")
+    checked, problem = number(files, "file"), "new problem" if new else "problem"
     if findings:
-        result = f"Found {_number(len(findings), 'problem')} in {checked}{_remedy(findings, unsafe=unsafe)}."
+        result = f"Found {number(len(findings), problem)} in {checked}{_remedy(findings, unsafe=unsafe)}."
+    elif unread or new:
+        result = f"No {problem}s found in {checked}."
     else:
-        result = f"No problems found in {checked}." if unread else f"All checks passed: {checked}."
-    return f"{result} {_number(unread, 'input')} could not be used." if unread else result
+        result = f"All checks passed: {checked}."
+    return f"{result} {number(unread, 'input')} could not be used." if unread else result
 
 
 def fixed(count: int, files: int, *, would: bool = False) -> str:
-    return f"{'Would fix' if would else 'Fixed'} {_number(count, 'problem')} in {_number(files, 'file')}."
+    return f"{'Would fix' if would else 'Fixed'} {number(count, 'problem')} in {number(files, 'file')}."
 
 
 def _headline(finding: Finding, style: Style, *, unsafe: bool) -> str:
     path = style.paint(printable(shown_path(finding.path)), "strong")
     colon = style.paint(":", "mark")
-    mark = f"{style.paint('[*]', 'mark')} " if _applies(finding, unsafe=unsafe) else ""
     place = f"{path}{colon}{finding.start.row}{colon}{finding.start.column}{colon}"
-    return f"{place} {style.paint(finding.code, 'code')} {mark}{printable(finding.message)}"
+    return f"{place} {_verdict(finding, style, unsafe=unsafe)}"
+
+
+def _verdict(finding: Finding, style: Style, *, unsafe: bool) -> str:
+    mark = f"{style.paint('[*]', 'mark')} " if _applies(finding, unsafe=unsafe) else ""
+    return f"{style.paint(finding.code, 'code')} {mark}{printable(finding.message)}"
+
+
+def _proof(finding: Finding, sources: Sources, style: Style, margin: str) -> Iterator[str]:
+    yield from _steps(finding, sources, style, margin)
+    if finding.fix:
+        kind = "fix" if finding.fix.safety is Safety.SAFE else "unsafe fix"
+        yield f"{margin} {style.paint('=', 'mark')} {style.paint(kind, 'strong')}: {finding.fix.title}"
 
 
 def _snippet(finding: Finding, sources: Sources, style: Style, margin: str) -> Iterator[str]:
@@ -115,5 +132,6 @@ def _remedy(findings: Sequence[Finding], *, unsafe: bool) -> str:
     return ""
 
 
-def _number(count: int, noun: str) -> str:
+def number(count: int, noun: str) -> str:
+    """How many there are, in words."""
     return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -85,6 +85,10 @@ class Document:
             raise SourceError(f"{text[error.start]!r} can't be written in {self.encoding}") from None
         return _BOM + encoded if self.data.startswith(_BOM) else encoded
 
+    def with_text(self, text: str) -> Document:
+        """The document that has this text in its place. Raises SourceError."""
+        return Document.from_bytes(self.path, self.encode(text))
+
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
         """The statements of the file, cut from the text without parsing it; never fails."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lint_sessions.source.cut import COMMENT, tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from lint_sessions.rule import Finding
     from lint_sessions.source.document import Document
@@ -147,6 +147,40 @@ class Unused:
         if before.strip():
             return line + len(before.rstrip()), stop, ""
         return line, line_end.end() if line_end else stop, ""
+
+
+def silenced(document: Document, findings: Iterable[Finding]) -> tuple[Document, list[Finding]]:
+    """The document with a comment for each finding, and the findings for which there is no place for one."""
+    left = []
+    for finding in findings:
+        changed = next(_with_comment(document, finding), None)
+        document = changed or document
+        if changed is None:
+            left.append(finding)
+    return document, left
+
+
+def _with_comment(document: Document, finding: Finding) -> Iterator[Document]:
+    """The document with a comment in each of the places that silence a finding, the best first."""
+    rows = finding.rows or range(finding.start.row, finding.start.row + 1)
+    for text in _commented(document, finding, rows):
+        changed = document.with_text(text)
+        # A row may end within a string, where a comment is none.
+        if Suppressions.of(changed).hides(finding, rows):
+            yield changed
+
+
+def _commented(document: Document, finding: Finding, rows: range) -> Iterator[str]:
+    text = document.text
+    for comment in Suppressions.of(document).all:
+        if comment.names and not comment.whole_file and comment.row in rows:
+            yield f"{text[: comment.end]}, {finding.code}{text[comment.end :]}"
+    for row in sorted(rows, key=lambda row: (row < finding.start.row, row)):
+        start = document.offset_of_row(row)
+        line = text[start:].split("\n", 1)[0].split("\r", 1)[0]
+        code = line.rstrip()
+        if not code.endswith("\\"):
+            yield f"{text[: start + len(code)]}  # noqa: {finding.code}{text[start + len(line) :]}"
 
 
 def _comments(text: str) -> list[tuple[int, int]]:
