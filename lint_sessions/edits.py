@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 
 import libcst as cst
 
-from lint_sessions.project.names import bindings, walk
+from lint_sessions.project.names import bindings, children, path_to, walk
 from lint_sessions.project.scopes import Scope
 from lint_sessions.rule import Edit, Fix, Position, Safety
 from lint_sessions.source.document import Block, Document
@@ -244,6 +244,28 @@ class Acquisition:
         bound = (binding for statement in self.rest for binding in bindings(_wrapped(statement)))
         deleted = (part for statement in self.rest for part in walk(statement) if isinstance(part, cst.Del))
         return any(b.name == self.name for b in bound) or any(self.mentions(part) for part in deleted)
+
+    def is_used_outside(self) -> bool:
+        """Whether the name is mentioned where a run may come by after the suite, or in the next turn of a loop."""
+        path = path_to(self.lines.block.node, self.statement)
+        inside = {id(self.statement), *map(id, self.rest)}
+        first = max((i for i, node in enumerate(path) if isinstance(node, cst.FunctionDef)), default=0)
+        for outer, inner in zip(path[first:], path[first + 1 :]):
+            if isinstance(outer, cst.If):
+                continue  # of the branches one is taken
+            parts = children(outer)
+            if not isinstance(outer, (cst.For, cst.While)):
+                parts = parts[next(i for i, part in enumerate(parts) if part is inner) + 1 :]
+            if any(self._is_read(part, inside) for part in parts):
+                return True
+        return False
+
+    def _is_read(self, node: cst.CSTNode, inside: Set[int]) -> bool:
+        if id(node) in inside:
+            return False
+        if isinstance(node, cst.Name) and node.value == self.name:
+            return True
+        return any(self._is_read(part, inside) for part in children(node))
 
     def enclosed(self, header: str) -> tuple[tuple[Edit, ...], bool] | None:
         """Put the uses into a block that `header` begins, in place of the statement and of what closes there; and

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import partial
 
 import libcst as cst
@@ -12,7 +13,7 @@ from lint_sessions.edits import Lines
 from lint_sessions.flow.lifecycle import Lost
 from lint_sessions.flow.units import lost_writes
 from lint_sessions.flow.values import Site
-from lint_sessions.project.names import dotted, parameters, walk, walk_scope
+from lint_sessions.project.names import bindings, dotted, parameters, walk, walk_scope
 from lint_sessions.project.scopes import Scope
 from lint_sessions.rule import Fix, Rule, Safety, TraceStep
 
@@ -102,7 +103,7 @@ class WriteWithoutCommit(Rule):
         made = lost.site.node if lost.site.node is not None else lost.write
         trace = [TraceStep(made, "acquired here"), TraceStep(lost.write, "written here")]
         trace += [TraceStep(place, "closed here, which rolls it back") for place in closes[-1:]]
-        fix = partial(_commit_last, self.context, lost)
+        fix = partial(_commit_last, self.context, lost, closes)
         self.report(lost.write, trace=trace, write=self.context.short(lost.write), fix=fix)
 
 
@@ -125,8 +126,28 @@ def _is_asked_for(function: cst.FunctionDef) -> bool:
     return any(isinstance(n, cst.Name) and n.value in names for test in tests for n in walk(test))
 
 
-def _commit_last(context: Context, lost: Lost) -> Fix | None:
-    """Commit at the end of the `with` block that closes the session."""
+def _reaches_its_end(body: cst.IndentedBlock, name: str) -> bool:
+    """Whether a block that nothing fails in is run to its end, or to a `return` there, with the name as it was."""
+    for part in walk(body):
+        match part:
+            case cst.Return() if not any(part is inner for inner in walk(body.body[-1])):
+                return False
+            case cst.Return() if not isinstance(body.body[-1], cst.SimpleStatementLine):
+                return False
+            case cst.Break() | cst.Continue() | cst.Del():
+                return False
+            case cst.ExceptHandler(body=cst.BaseSuite(body=inner)) | cst.ExceptStarHandler(body=cst.BaseSuite(body=inner)):
+                if not _raises(inner[-1]):
+                    return False
+    return not any(binding.name == name for statement in body.body for binding in bindings(statement))
+
+
+def _raises(statement: cst.CSTNode) -> bool:
+    return isinstance(statement, cst.SimpleStatementLine) and isinstance(statement.body[-1], cst.Raise)
+
+
+def _commit_last(context: Context, lost: Lost, closes: Sequence[cst.CSTNode]) -> Fix | None:
+    """Commit at the end of the `with` block that closes the session, where each run that goes well comes by."""
     for block in walk(context.block.node):
         if not isinstance(block, cst.With) or not isinstance(block.body, cst.IndentedBlock):
             continue
@@ -134,7 +155,7 @@ def _commit_last(context: Context, lost: Lost) -> Fix | None:
         if item is None or item.asname is None or not any(part is lost.write for part in walk(block.body)):
             continue
         name = dotted(item.asname.name)
-        if name is None:
+        if name is None or any(place is not item for place in closes) or not _reaches_its_end(block.body, name):
             return None
         lines, last = Lines(context.block), block.body.body[-1]
         call = f"await {name}.commit()" if lost.site.flavor.is_async else f"{name}.commit()"

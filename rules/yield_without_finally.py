@@ -134,7 +134,7 @@ def _end(leak: Leak) -> list[TraceStep]:
 def _close_in_finally(context: Context, site: Site, place: cst.Yield) -> Fix | None:
     """Guard everything after the acquisition by a finally that closes; an existing try gets the finally."""
     made = Acquisition.of(context.block, site.node) if site.node is not None else None
-    if made is None or made.rebinds() or made.is_half_closed(is_async=site.flavor.is_async):
+    if made is None or made.rebinds() or made.is_half_closed(is_async=site.flavor.is_async) or made.is_used_outside():
         return None
     at = next((i for i, statement in enumerate(made.rest) if any(part is place for part in walk(statement))), None)
     if at is None:

@@ -1,0 +1,160 @@
+"""What the linter's fixes make of a program: whether the harm is gone, and whether runs without harm stay as they were."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass
+from functools import cached_property
+
+from lint_sessions.config import Config
+from lint_sessions.engine import FixResult, check_document, fix_document
+from lint_sessions.rule import Finding, Safety
+from lint_sessions.source.document import Document
+
+from .behaviour import Behaviour, Event, Rows, Runnable
+from .driver import MAX_RUNS, Observed, observe
+from .verdict import COMPARED, ROOT, harm_of
+from .world import Harm
+
+CONFIG = Config(ROOT, select=COMPARED)
+CLOSES = frozenset(["Use `with`", "Use `async with`", "Close in `finally`"])
+"""Fixes that do nothing but close: each statement that reaches the database does so as before, and a run whose only
+harm is the session left open must stay as it was too."""
+OPEN = frozenset(["LS101", "LS301"])
+STATEMENT = re.compile(r"(select|insert|update|delete|commit|savepoint|release) fails at row")
+"""A statement that reaches the database."""
+
+
+@dataclass(frozen=True)
+class Break:
+    """Something that a fix has broken."""
+
+    kind: str
+    told: str
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """A program before and after its fixes."""
+
+    before: str
+    after: str
+    unsafe: bool
+    """Whether unsafe fixes were applied as well."""
+    titles: frozenset[str]
+    """Of the fixes that were applied."""
+    mended: frozenset[Harm]
+    """What was reported, and is not any more."""
+    left: frozenset[Harm]
+    """What is still reported although a fix was offered: the fix loop refuses it."""
+    broken: tuple[Break, ...]
+
+
+def check(text: str, limit: int = MAX_RUNS) -> list[Fixed]:
+    """Fix a program, safely and then unsafely too, and compare its runs before and after; where a fix is offered."""
+    before = _Text(_marked(_MARK.sub("", text)))
+    made: list[Fixed] = []
+    runs: list[Behaviour] = []
+    for unsafe in (False, True):
+        if not any(_allowed(f, unsafe=unsafe) for f in before.findings):
+            continue
+        result = fix_document(before.document, CONFIG, unsafe=unsafe)
+        if made and made[0].after == _MARK.sub("", result.text):
+            continue
+        runs = runs or Runnable(before.plain).behaviours(limit)
+        made.append(_compared(before, runs, result, unsafe, limit))
+    return made
+
+
+class _Text:
+    """A program with a mark at the end of each row, and what is reported of it."""
+
+    def __init__(self, marked: str) -> None:
+        self.document = Document.from_bytes(ROOT / "main.py", marked.encode())
+        self.plain = _MARK.sub("", marked)
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        return check_document(self.document, CONFIG)
+
+
+def _compared(before: _Text, runs: Sequence[Behaviour], result: FixResult, unsafe: bool, limit: int) -> Fixed:
+    after, rows = _MARK.sub("", result.text), Rows(_places(result.text))
+    titles = frozenset(fix.title for fix in result.applied)
+    reported = {harm_of(finding) for finding in before.findings}
+    still = {harm_of(finding): finding for finding in result.findings}
+    mended = frozenset(reported - {rows.harm(harm) for harm in still})
+    left = frozenset(harm for harm, finding in still.items() if _allowed(finding, unsafe=unsafe))
+    try:
+        compile(after, "<fixed>", "exec")
+    except SyntaxError as error:
+        broken = [Break("the text does not parse", str(error))]
+    else:
+        broken = [
+            Break(f"{harm.code} is reported after the fix", f"at row {harm.row}")
+            for harm in sorted(still)
+            if rows.harm(harm) not in reported
+        ]
+        broken += _harms(runs, observe(after, limit), mended, rows)
+        broken += _changed(runs, Runnable(after), titles, rows)
+    return Fixed(before.plain, after, unsafe, titles, mended, left, tuple(broken))
+
+
+def _allowed(finding: Finding, *, unsafe: bool) -> bool:
+    return finding.fix is not None and (unsafe or finding.fix.safety is Safety.SAFE)
+
+
+def _marked(text: str) -> str:
+    return "".join(f"{line}  # @{row}\n" if line.strip() else "\n" for row, line in enumerate(text.splitlines(), 1))
+
+
+_MARK = re.compile(r"  # @(\d+)$", re.MULTILINE)
+
+
+def _places(marked: str) -> Iterator[tuple[int, int]]:
+    """The rows of a text, and those where they stood before it was fixed."""
+    for row, line in enumerate(marked.splitlines(), 1):
+        if mark := _MARK.search(line):
+            yield row, int(mark[1])
+
+
+def _harms(runs: Iterable[Behaviour], after: Observed, mended: Set[Harm], rows: Rows) -> Iterator[Break]:
+    """No run may show what was mended, nor what no run showed before."""
+    known = {harm for run in runs for harm in run.harms}
+    for harm, run in sorted(after.harms.items()):
+        old = rows.harm(harm)
+        told = f"{harm.code} at row {harm.row}: {'; '.join(run)}"
+        if old in mended:
+            yield Break(f"{harm.code} is mended, and a run shows it", told)
+        elif old not in known:
+            yield Break(f"{harm.code} comes with the fix", told)
+
+
+def _changed(before: Iterable[Behaviour], after: Runnable, titles: Set[str], rows: Rows) -> Iterator[Break]:
+    """A run without harm must do the same after the fix."""
+    closes = titles <= CLOSES
+    runs = [run for run in before if _is_well(run, OPEN if closes else frozenset())]
+    for old, new in zip(runs, after.again(runs, rows), strict=True):
+        if new.spoiled:
+            yield Break(f"{', '.join(sorted(titles))}: another misuse comes", f"{new.spoiled}: {_told(old.events)}")
+            return
+        was, now = (_seen(run.events, statements=closes) for run in (old, new))
+        if was != now:
+            same = next((i for i, pair in enumerate(zip(was, now)) if pair[0] != pair[1]), None)
+            place = min(len(was), len(now)) if same is None else same
+            told = f"{_told(was[:place])} THEN {_told(was[place:])} NOW {_told(now[place:])}"
+            yield Break(f"{', '.join(sorted(titles))}: a run without harm changes", told)
+            return
+
+
+def _is_well(run: Behaviour, unseen: frozenset[str]) -> bool:
+    return not run.spoiled and all(harm.code in unseen for harm in run.harms)
+
+
+def _seen(events: Iterable[Event], *, statements: bool) -> tuple[Event, ...]:
+    return tuple(event for event in events if statements or event.index or not STATEMENT.match(event.what))
+
+
+def _told(events: tuple[Event, ...]) -> str:
+    return "; ".join(str(event) for event in events if not event.count or event.index) or "nothing"
