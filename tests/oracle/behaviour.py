@@ -38,6 +38,8 @@ class Behaviour:
     events: tuple[Event, ...]
     harms: frozenset[Harm]
     spoiled: str
+    fresh: tuple[str, ...] = ()
+    """Of the run of a changed text: what its new rows showed, which is not among the events."""
 
 
 class Traced(Choices):
@@ -65,7 +67,7 @@ class Rows:
     """Where each row of a changed text stood before; a row of its own stood nowhere."""
 
     def __init__(self, before: Iterable[tuple[int, int]]) -> None:
-        self.before = dict(before)
+        self.before = {0: 0, **dict(before)}  # 0 where no row is known
 
     def old(self, what: str) -> str | None:
         """What was seen, told with the old rows; None where a new row shows it."""
@@ -88,6 +90,7 @@ class Replayed(Traced):
     def __init__(self, events: Iterable[Event], rows: Rows) -> None:
         super().__init__()
         self.rows = rows
+        self.fresh: list[str] = []
         self.waiting: dict[tuple[str, int], deque[int]] = {}
         for event in events:
             if event.count:
@@ -103,6 +106,8 @@ class Replayed(Traced):
         old = self.rows.old(what)
         if old is not None:
             super().note(old)
+        else:
+            self.fresh.append(what)
 
     def _again(self, count: int, cost: int, what: str) -> int:
         old = self.rows.old(what)
@@ -149,4 +154,5 @@ class Runnable:
 
 def _seen(run: Run, entry: AnyFunction) -> Behaviour:
     assert isinstance(run.choices, Traced)
-    return Behaviour(entry.name, tuple(run.choices.events), frozenset(run.harms), run.spoiled)
+    fresh = tuple(run.choices.fresh) if isinstance(run.choices, Replayed) else ()
+    return Behaviour(entry.name, tuple(run.choices.events), frozenset(run.harms), run.spoiled, fresh)

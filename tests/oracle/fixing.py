@@ -42,8 +42,8 @@ class Fixed:
     after: str
     unsafe: bool
     """Whether unsafe fixes were applied as well."""
-    titles: frozenset[str]
-    """Of the fixes that were applied."""
+    applied: frozenset[tuple[str, Safety]]
+    """The fixes that were applied, by their titles."""
     mended: frozenset[Harm]
     """What was reported, and is not any more."""
     left: frozenset[Harm]
@@ -81,7 +81,7 @@ class _Text:
 
 def _compared(before: _Text, runs: Sequence[Behaviour], result: FixResult, unsafe: bool, limit: int) -> Fixed:
     after, rows = _MARK.sub("", result.text), Rows(_places(result.text))
-    titles = frozenset(fix.title for fix in result.applied)
+    applied = frozenset((fix.title, fix.safety) for fix in result.applied)
     reported = {harm_of(finding) for finding in before.findings}
     still = {harm_of(finding): finding for finding in result.findings}
     mended = frozenset(reported - {rows.harm(harm) for harm in still})
@@ -97,8 +97,8 @@ def _compared(before: _Text, runs: Sequence[Behaviour], result: FixResult, unsaf
             if rows.harm(harm) not in reported
         ]
         broken += _harms(runs, observe(after, limit), mended, rows)
-        broken += _changed(runs, Runnable(after), titles, rows)
-    return Fixed(before.plain, after, unsafe, titles, mended, left, tuple(broken))
+        broken += _changed(runs, Runnable(after), applied, rows)
+    return Fixed(before.plain, after, unsafe, applied, mended, left, tuple(broken))
 
 
 def _allowed(finding: Finding, *, unsafe: bool) -> bool:
@@ -131,20 +131,26 @@ def _harms(runs: Iterable[Behaviour], after: Observed, mended: Set[Harm], rows: 
             yield Break(f"{harm.code} comes with the fix", told)
 
 
-def _changed(before: Iterable[Behaviour], after: Runnable, titles: Set[str], rows: Rows) -> Iterator[Break]:
-    """A run without harm must do the same after the fix."""
-    closes = titles <= CLOSES
+def _changed(
+    before: Iterable[Behaviour], after: Runnable, applied: Set[tuple[str, Safety]], rows: Rows
+) -> Iterator[Break]:
+    """A run without harm must do the same after the fix; but for one that an unsafe fix rolls back."""
+    closes = {title for title, _ in applied} <= CLOSES
+    undoes = any(safety is Safety.UNSAFE and title == "Roll back first" for title, safety in applied)
+    titles = ", ".join(sorted({title for title, _ in applied}))
     runs = [run for run in before if _is_well(run, OPEN if closes else frozenset())]
     for old, new in zip(runs, after.again(runs, rows), strict=True):
+        if undoes and any(what.startswith("rolls back") for what in new.fresh):
+            continue
         if new.spoiled:
-            yield Break(f"{', '.join(sorted(titles))}: another misuse comes", f"{new.spoiled}: {_told(old.events)}")
+            yield Break(f"{titles}: another misuse comes", f"{new.spoiled}: {_told(old.events)}")
             return
         was, now = (_seen(run.events, statements=closes) for run in (old, new))
         if was != now:
             same = next((i for i, pair in enumerate(zip(was, now)) if pair[0] != pair[1]), None)
             place = min(len(was), len(now)) if same is None else same
             told = f"{_told(was[:place])} THEN {_told(was[place:])} NOW {_told(now[place:])}"
-            yield Break(f"{', '.join(sorted(titles))}: a run without harm changes", told)
+            yield Break(f"{titles}: a run without harm changes", told)
             return
 
 

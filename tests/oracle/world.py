@@ -297,6 +297,8 @@ class Watched(Session):
     def rollback(self) -> None:
         self.unsaved = None
         self.forget()
+        if STAGE.run is not None and not self.depth:
+            STAGE.run.choices.note(f"rolls back at row {program_row()}")
         super().rollback()
 
     def close(self) -> None:
