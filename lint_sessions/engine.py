@@ -7,7 +7,7 @@ import re
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -124,7 +124,15 @@ def check_document(
     kept = [finding for finding, rows in found if not suppressions.hides(finding, rows)]
     if parsed and config.selects(*UNUSED_SUPPRESSION, False, path):
         kept += _unused(document, suppressions, found, chosen, fixes)
-    return tuple(sorted(kept, key=lambda finding: finding.order))
+    return tuple(sorted((_held(finding, config) for finding in kept), key=lambda finding: finding.order))
+
+
+def _held(finding: Finding, config: Config) -> Finding:
+    """The finding, its fix as safe as the configuration holds it to be."""
+    if finding.fix is None:
+        return finding
+    safety = config.safety(finding.code, finding.name, finding.fix.safety)
+    return replace(finding, fix=replace(finding.fix, safety=safety))
 
 
 def _unused(
