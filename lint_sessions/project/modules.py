@@ -104,6 +104,11 @@ class Project:
         module = self._modules[path] = Module(self, document)
         return module
 
+    @property
+    def documents(self) -> list[Document]:
+        """What has been read so far."""
+        return [module.document for module in self._modules.values() if module is not None]
+
     def at(self, path: Path) -> Module | None:
         """The module in a file, or None when it can't be read."""
         path = Path(os.path.abspath(path))
