@@ -246,7 +246,7 @@ def _fixed(run: Run, *, would: bool = False) -> Iterator[str]:
         counts = Counter((f.code, f.name) for f in run.fixed if f.path == path)
         width = len(str(max(counts.values())))
         for (code, name), count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
-            yield f"    {count:{width}} × {code} ({name})"
+            yield f"    {count:{width}} x {code} ({name})"
 
 
 def _print(lines: Iterable[str], stream: TextIO) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from lint_sessions import engine
 from lint_sessions.config import Config
 from lint_sessions.engine import Analysis, Problem
-from lint_sessions.registry import UNUSED_SUPPRESSION
+from lint_sessions.registry import UNUSED_SUPPRESSION, rules
 from lint_sessions.rule import Edit, Finding, Fix, Safety
 from lint_sessions.source.document import Block, Document, SourceError, SyntaxProblem
 
@@ -219,18 +219,22 @@ def _compiles(document: Document) -> bool:
 def _refuse_new_findings(before: State, state: State, chosen: Sequence[Finding]) -> None:
     """Raise Harm if a finding is there that was not there before, or one that was to be mended is there still."""
     paths = [path for path, found in state.findings.items() if found is not before.findings[path]]
-    known = Counter(kind(before, f) for path in paths for f in before.findings[path])
-    known.subtract(Counter(kind(before, f) for f in chosen))
-    for path in paths:
-        for finding in state.findings[path]:
-            if finding.code == UNUSED_SUPPRESSION[0]:
-                continue  # no misuse: what the comment silenced has been mended
-            found = kind(state, finding)
-            known[found] -= 1
-            if known[found] < 0:
-                row, old = finding.start.row, any(kind(before, f) == found for f in chosen)
-                what = f"{finding.code} {finding.name} would {'still' if old else 'then'} be found in row {row}"
-                raise Harm(path, what)
+    mended = {kind(before, finding) for finding in chosen}
+    allowed = Counter(kind(before, finding) for path in paths for finding in before.findings[path])
+    allowed.subtract(Counter(kind(before, finding) for finding in chosen))
+    for finding in (finding for path in paths for finding in state.findings[path]):
+        place, code, name = kind(state, finding)
+        allowed[place, code, name] -= 1
+        if allowed[place, code, name] < 0 and not any((place, hider, name) in mended for hider in _hiders(code)):
+            when = "still" if (place, code, name) in mended else "then"
+            raise Harm(place, f"{code} {finding.name} would {when} be found in row {finding.start.row}")
+
+
+def _hiders(code: str) -> frozenset[str]:
+    """The rules that keep a rule silent until what they find is mended."""
+    if code == UNUSED_SUPPRESSION[0]:
+        return frozenset(rule.code for rule in rules())  # what a comment silenced is mended
+    return next((rule.deferred_to for rule in rules() if rule.code == code), frozenset())
 
 
 def kind(state: State, finding: Finding) -> Kind:

@@ -62,7 +62,8 @@ class WriteWithoutCommit(Rule):
 
     ## Fix safety
     Unsafe: it stores what was not stored so far, which is its purpose. The commit becomes the last statement of the
-    block that closes the session, or the last one before its `return`. Where no block closes it there is no fix.
+    block that closes the session, or the last one before its `return`. Where no block closes it, or the block commits
+    on some path already or can be left before its end, there is no fix.
     """
 
     code = "LS402"
@@ -134,7 +135,7 @@ def _commit_last(context: Context, lost: Lost) -> Fix | None:
         if item is None or item.asname is None or not any(part is lost.write for part in walk(block.body)):
             continue
         name = dotted(item.asname.name)
-        if name is None:
+        if name is None or _ends_otherwise(block.body, lost.write, name):
             return None
         lines, last = Lines(context.block), block.body.body[-1]
         call = f"await {name}.commit()" if lost.site.flavor.is_async else f"{name}.commit()"
@@ -146,3 +147,16 @@ def _commit_last(context: Context, lost: Lost) -> Fix | None:
             row = rows.start
         return Fix("Commit", Safety.UNSAFE, (lines.insert(row, [lines.indent(rows.start) + call]),))
     return None
+
+
+def _ends_otherwise(body: cst.IndentedBlock, write: cst.CSTNode, name: str) -> bool:
+    """Whether a block commits somewhere already, or can be left after a write before its end: a commit there would not
+    be on the path of the loss."""
+    nodes = list(walk(body))
+    after = nodes[next(i for i, node in enumerate(nodes) if node is write) :]
+    last = {id(part) for part in walk(body.body[-1])}
+    if isinstance(body.body[-1], cst.SimpleStatementLine):
+        after = [node for node in after if id(node) not in last]
+    return any(isinstance(node, cst.Return) for node in after) or any(
+        isinstance(node, cst.Attribute) and node.attr.value == "commit" and dotted(node.value) == name for node in nodes
+    )
