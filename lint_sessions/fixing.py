@@ -149,7 +149,7 @@ class Loop:
 
     def _refuse(self, finding: Finding, harm: Harm) -> None:
         self.refused.add((kind(self.state, finding), finding.message))
-        where = "" if harm.path == finding.path else f" in {harm.path}"
+        where = "" if harm.path == finding.path else f" of {harm.path}"
         message = (
             f"the fix of {finding.code} {finding.name} in row {finding.start.row} was not applied: {harm.why}{where}; "
             "please report this fault of lint-sessions"
@@ -227,7 +227,7 @@ def _refuse_new_findings(before: State, state: State, chosen: Sequence[Finding])
         allowed[place, code, name] -= 1
         if allowed[place, code, name] < 0 and not any((place, hider, name) in mended for hider in _hiders(code)):
             when = "still" if (place, code, name) in mended else "then"
-            raise Harm(place, f"{code} {finding.name} would {when} be found in row {finding.start.row}")
+            raise Harm(place, f"{code} {finding.name} would {when} be found{f' in {name}' if name else ''}")
 
 
 def _hiders(code: str) -> frozenset[str]:
