@@ -7,7 +7,6 @@ that spans several are never re-indented.
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterable, Sequence
 
 import libcst as cst
@@ -15,7 +14,7 @@ import libcst as cst
 from lint_sessions.project.names import bindings, walk
 from lint_sessions.project.scopes import Scope
 from lint_sessions.rule import Edit, Fix, Position, Safety
-from lint_sessions.source.document import Block, Document
+from lint_sessions.source.document import Block
 
 
 class Lines:
@@ -106,50 +105,6 @@ class Lines:
                 start, end = self.block.span(node)
                 found.update(range(start.row + 1, end.row + 1))
         return found & set(rows)
-
-
-def importing(document: Document, module: str, name: str) -> Edit | None:
-    """Import a name from a module of the standard library, among the imports of its kind; None where that stands."""
-    imports = [b for b in document.blocks if _IMPORT.match(document.text, b.start)]
-    for block in imports:
-        text = document.text[block.start : block.end].rstrip()
-        if found := re.fullmatch(rf"from {re.escape(module)} import (\w+(?:, *\w+)*)", text):
-            names = re.split(r", *", found[1])
-            joined = ", ".join(sorted([*names, name], key=str.lower))
-            edit = Edit(block.start, block.start + len(text), f"from {module} import {joined}")
-            return None if name in names else edit
-    added = f"from {module} import {name}"
-    above: Block | None = None
-    above_top = ""
-    for block in imports:
-        found = _IMPORT.match(document.text, block.start)
-        assert found is not None
-        top = found["module"].partition(".")[0]
-        if top not in sys.stdlib_module_names:
-            break
-        if top != "__future__" and found["form"] == "from" and found["module"] > module:
-            return Edit(block.start, block.start, f"{added}\n")
-        above, above_top = block, top
-    if above is not None:
-        gap = "\n\n" if above_top == "__future__" else "\n"
-        return Edit(above.end, above.end, f"{gap}{added}")
-    first = next(iter(imports or document.blocks), None)
-    start = first.start if first is not None else 0
-    return Edit(start, start, f"{added}\n\n")
-
-
-def as_manager(block: Block, call: cst.Call, scope: Scope, *, is_async: bool) -> tuple[str, tuple[Edit, ...]]:
-    """`contextmanager(get_db)()` for `get_db()`, and the import that it takes."""
-    document, name = block.document, "asynccontextmanager" if is_async else "contextmanager"
-    made, imports = name, importing(document, "contextlib", name)
-    if scope.lookup("contextlib") is not None and scope.lookup(name) is None:
-        made, imports = f"contextlib.{name}", None
-    start, middle, end = (document.offset(place) for place in (*block.span(call.func), block.span(call)[1]))
-    text = f"{made}({document.text[start:middle]}){document.text[middle:end]}"
-    return text, (imports,) if imports is not None else ()
-
-
-_IMPORT = re.compile(r"(?P<form>from|import)[ \t]+(?P<module>\.*[\w.]*)")
 
 
 def siblings(root: cst.CSTNode, node: cst.CSTNode) -> tuple[Sequence[cst.CSTNode], int] | None:
