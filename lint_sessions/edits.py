@@ -47,9 +47,14 @@ class Lines:
         return self.document.text[self.start(row) : self.start(row + 1)]
 
     def indent(self, row: int) -> str:
-        """The white space that a row begins with."""
-        found = re.match(r"[ \t\f]*", self.text(row))
+        """The white space that a row begins with, past a form feed, from which Python counts anew."""
+        found = re.match(r"[ \t]*", self.text(row)[self._margin(row) :])
         return found.group() if found else ""
+
+    def _margin(self, row: int) -> int:
+        """The column from 0 at which the indentation of a row begins."""
+        found = re.match(r"[ \t\f]*\f", self.text(row))
+        return found.end() if found else 0
 
     def newline(self, row: int) -> str:
         """The newline a row ends with; of a last row without one, that of the first row."""
@@ -86,17 +91,16 @@ class Lines:
     def deeper(self, rows: range, step: str) -> list[Edit]:
         """Indent rows by one more level, but for blank ones and those that begin inside a string."""
         inside = self._rows_in_strings(rows)
-        return [
-            Edit(self.start(row), self.start(row), step)
-            for row in rows
-            if row not in inside and self.text(row).strip(" \t\f\r\n")
-        ]
+        kept = [row for row in rows if row not in inside and self.text(row).strip(" \t\f\r\n")]
+        starts = [self.start(row) + self._margin(row) for row in kept]
+        return [Edit(start, start, step) for start in starts]
 
     def shallower(self, rows: range) -> list[Edit]:
         """Take one level of indentation from rows, but for blank ones and those that begin inside a string."""
         inside = self._rows_in_strings(rows)
-        kept = [row for row in rows if row not in inside and self.text(row).startswith(self.step)]
-        return [Edit(self.start(row), self.start(row) + len(self.step), "") for row in kept]
+        kept = [row for row in rows if row not in inside and self.indent(row).startswith(self.step)]
+        starts = [self.start(row) + self._margin(row) for row in kept]
+        return [Edit(start, start + len(self.step), "") for start in starts]
 
     def _rows_in_strings(self, rows: range) -> set[int]:
         found: set[int] = set()
@@ -212,6 +216,8 @@ class Acquisition:
         if not body:
             return None
         start, end = (lines.document.offset(place) for place in lines.block.span(self.statement))
+        found = re.compile(r"[ \t]*;").match(lines.document.text, end)
+        end = found.end() if found is not None else end
         edits = [
             Edit(start, end, header),
             *lines.deeper(range(lines.rows([self.statement]).stop, lines.rows(body).stop), lines.step),
