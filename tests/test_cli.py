@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,7 +17,6 @@ from lint_sessions.config import Config
 from lint_sessions.report import STDIN
 from lint_sessions.rule import Edit, Finding, Fix, Position, Safety
 from lint_sessions.source.document import Document
-from lint_sessions.write import WriteError, replace
 
 Capture = pytest.CaptureFixture[str]
 Run = Callable[..., tuple[int, str, str]]
@@ -386,35 +384,6 @@ class TestProgress:
         monkeypatch.setattr(sys, "stderr", terminal := self.Terminal())
         assert cli.main(["check", "--quiet", "good.py"]) == 0
         assert terminal.getvalue() == ""
-
-
-class TestReplace:
-    def test_mode_and_owner_stay(self) -> None:
-        file = Path("bad.py")
-        file.chmod(0o750)
-        replace(file, file.read_bytes(), b"new\r\n")
-        assert file.read_bytes() == b"new\r\n"
-        assert stat.S_IMODE(file.stat().st_mode) == 0o750
-
-    def test_a_link_stays_one(self) -> None:
-        Path("link.py").symlink_to("bad.py")
-        replace(Path("link.py"), b"y = BAD\n", b"new")
-        assert Path("link.py").is_symlink()
-        assert Path("bad.py").read_bytes() == b"new"
-
-    def test_anothers_change_is_not_overwritten(self) -> None:
-        with pytest.raises(WriteError, match="changed while it was being checked"):
-            replace(Path("bad.py"), b"old", b"new")
-        assert Path("bad.py").read_bytes() == b"y = BAD\n"
-
-    def test_a_read_only_file_stays(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(os, "access", lambda *_: False)
-        with pytest.raises(WriteError, match="read-only"):
-            replace(Path("bad.py"), b"y = BAD\n", b"new")
-
-    def test_a_missing_file(self) -> None:
-        with pytest.raises(WriteError, match="could not be written: No such file"):
-            replace(Path("nowhere.py"), b"", b"new")
 
 
 CHECKOUT = Path(__file__).parents[1]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from projects import SmallProject
 
 from lint_sessions.fixing import apply
 from lint_sessions.imports import reach, standard
 from lint_sessions.project.scopes import leaves
 from lint_sessions.project.types import FunctionType
-from tests.projects import SmallProject
 
 USE = "\n\ndef use():\n    pass\n"
 CM = "from contextlib import contextmanager\n"
