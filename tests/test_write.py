@@ -8,11 +8,14 @@ import stat
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from lint_sessions import check, cli
+from lint_sessions import cli, fixing
+from lint_sessions.engine import Analysis
+from lint_sessions.rule import Finding
 from lint_sessions.write import WriteError, replace
 
 CHECKOUT = Path(__file__).parents[1]
@@ -121,13 +124,13 @@ def test_a_file_that_changes_during_the_run_is_left_alone(
     for name in ("bad.py", "other.py"):
         Path(name).write_text(LEAK, "utf-8")
     theirs = LEAK + "# theirs\n"
-    fixing = check.fixing.fix
+    fix_all = fixing.fix
 
-    def changed_meanwhile(*argv: object, **options: object) -> object:
+    def changed_meanwhile(findings: Iterable[Finding], analysis: Analysis, *, unsafe: bool) -> fixing.Fixed:
         Path("bad.py").write_text(theirs, "utf-8")
-        return fixing(*argv, **options)  # type: ignore[arg-type]  # handed on as they came
+        return fix_all(findings, analysis, unsafe=unsafe)
 
-    monkeypatch.setattr(check.fixing, "fix", changed_meanwhile)
+    monkeypatch.setattr(fixing, "fix", changed_meanwhile)
     assert fix("--output-format", "concise", "bad.py", "other.py") == 2
     out, err = capsys.readouterr()
     assert out.startswith("bad.py:8:")
