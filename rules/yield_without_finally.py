@@ -145,6 +145,11 @@ def _close_in_finally(context: Context, site: Site, place: cst.Yield) -> Fix | N
     return Fix("Close in `finally`", Safety.SAFE, tuple(edits)) if edits else None
 
 
+def _is_last(made: Acquisition, suite: cst.BaseSuite, place: int) -> bool:
+    """Whether what follows in a suite has nothing to do with the session."""
+    return not any(made.mentions(statement) for statement in suite.body[place + 1 :])
+
+
 def _new_try(made: Acquisition, at: int, close: str) -> list[Edit]:
     lines, rest = made.lines, list(made.rest)
     closing = next((i for i, statement in enumerate(rest) if made.is_close(statement)), len(rest))
@@ -172,13 +177,13 @@ def _into_try(made: Acquisition, node: cst.Try, at: int, close: str) -> list[Edi
         return [] if closed else [lines.insert(last, [f"{indent}{step}{close}"])]
     gone: list[range] = []
     for handler in node.handlers:
-        closes = [s for s in handler.body.body if made.is_close(s)]
+        closes = [s for i, s in enumerate(handler.body.body) if made.is_close(s) and _is_last(made, handler.body, i)]
         if closes and len(closes) == len(handler.body.body):
             return []
         gone += [lines.rows([s]) for s in closes]
     if node.orelse is not None:
         body = node.orelse.body.body
-        closes = [s for s in body if made.is_close(s)]
+        closes = [s for i, s in enumerate(body) if made.is_close(s) and _is_last(made, node.orelse.body, i)]
         if closes and len(closes) == len(body):
             gone.append(range(lines.rows([node.orelse]).start, lines.rows(closes).stop))
         else:

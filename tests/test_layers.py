@@ -23,6 +23,7 @@ LAYERS = (
     {"rules"},
     {"registry"},
     {"engine"},
+    {"fixing"},
     {"report", "pages"},
     {"check", "flake8"},
     {"cli"},

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import libcst as cst
 import pytest
 
-from lint_sessions import engine
+from lint_sessions import engine, fixing
 from lint_sessions.config import OWN_FILE, Config, Configs
 from lint_sessions.source.document import Document
 
@@ -102,13 +102,14 @@ def found(root: Path, config: Config) -> list[tuple[str, int, str]]:
 def check_fixes(case: Case, root: Path, file: str) -> None:
     """The fixed text is the expected one, parses, has nothing left to fix, and is not fixed a second time."""
     document = Document.read(root / file)
-    fixed = engine.fix_document(document, config(case, root), unsafe=case.unsafe)
+    fixed = fixing.fix_document(document, config(case, root), unsafe=case.unsafe)
+    assert fixed.faults == ()
+    after = fixed.after(document)
     if file in case.fixed:
-        assert fixed.text == case.fixed[file]
-    if fixed.text == document.text:
+        assert after.text == case.fixed[file]
+    if after is document:
         return
-    cst.parse_module(fixed.text)
-    after = Document.from_bytes(root / file, document.encode(fixed.text))
-    assert engine.fix_document(after, config(case, root), unsafe=case.unsafe).text == fixed.text
+    cst.parse_module(after.text)
+    assert fixing.fix_document(after, config(case, root), unsafe=case.unsafe).changed == ()
     left = [finding.start.row for finding in engine.check_document(after, config(case, root))]
     assert len(left) < len([error for error in case.errors if error[0] == file])

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from lint_sessions.config import Config
-from lint_sessions.engine import FixResult, check_document, fix_document
+from lint_sessions.engine import check_document
+from lint_sessions.fixing import Fixed as Result
+from lint_sessions.fixing import fix_document
 from lint_sessions.rule import Finding, Safety
 from lint_sessions.source.document import Document
 
@@ -46,8 +48,8 @@ class Fixed:
     """The fixes that were applied, by their titles."""
     mended: frozenset[Harm]
     """What was reported, and is not any more."""
-    left: frozenset[Harm]
-    """What is still reported although a fix was offered: the fix loop refuses it."""
+    refused: tuple[str, ...]
+    """Fixes that were offered, and that the fix loop left out because they do harm."""
     broken: tuple[Break, ...]
 
 
@@ -60,7 +62,7 @@ def check(text: str, limit: int = MAX_RUNS) -> list[Fixed]:
         if not any(_allowed(f, unsafe=unsafe) for f in before.findings):
             continue
         result = fix_document(before.document, CONFIG, unsafe=unsafe)
-        if made and made[0].after == _MARK.sub("", result.text):
+        if made and made[0].after == _MARK.sub("", result.after(before.document).text):
             continue
         runs = runs or Runnable(before.plain).behaviours(limit)
         made.append(_compared(before, runs, result, unsafe, limit))
@@ -79,13 +81,14 @@ class _Text:
         return check_document(self.document, CONFIG)
 
 
-def _compared(before: _Text, runs: Sequence[Behaviour], result: FixResult, unsafe: bool, limit: int) -> Fixed:
-    after, rows = _MARK.sub("", result.text), Rows(_places(result.text))
-    applied = frozenset((fix.title, fix.safety) for fix in result.applied)
+def _compared(before: _Text, runs: Sequence[Behaviour], result: Result, unsafe: bool, limit: int) -> Fixed:
+    marked = result.after(before.document).text
+    after, rows = _MARK.sub("", marked), Rows(_places(before.plain, marked))
+    applied = frozenset((f.fix.title, f.fix.safety) for f in result.applied if f.fix is not None)
     reported = {harm_of(finding) for finding in before.findings}
     still = {harm_of(finding): finding for finding in result.findings}
     mended = frozenset(reported - {rows.harm(harm) for harm in still})
-    left = frozenset(harm for harm, finding in still.items() if _allowed(finding, unsafe=unsafe))
+    refused = tuple(fault.message for fault in result.faults)
     try:
         compile(after, "<fixed>", "exec")
     except SyntaxError as error:
@@ -98,7 +101,7 @@ def _compared(before: _Text, runs: Sequence[Behaviour], result: FixResult, unsaf
         ]
         broken += _harms(runs, observe(after, limit), mended, rows)
         broken += _changed(runs, Runnable(after), applied, rows)
-    return Fixed(before.plain, after, unsafe, applied, mended, left, tuple(broken))
+    return Fixed(before.plain, after, unsafe, applied, mended, refused, tuple(broken))
 
 
 def _allowed(finding: Finding, *, unsafe: bool) -> bool:
@@ -112,10 +115,12 @@ def _marked(text: str) -> str:
 _MARK = re.compile(r"  # @(\d+)$", re.MULTILINE)
 
 
-def _places(marked: str) -> Iterator[tuple[int, int]]:
-    """The rows of a text, and those where they stood before it was fixed."""
+def _places(before: str, marked: str) -> Iterator[tuple[int, int]]:
+    """The rows of a text, and those where they stood before it was fixed; what stands in place of a `pass` is new."""
+    old = before.splitlines()
     for row, line in enumerate(marked.splitlines(), 1):
-        if mark := _MARK.search(line):
+        mark = _MARK.search(line)
+        if mark and not (old[int(mark[1]) - 1].strip() == "pass" and line[: mark.start()].strip() != "pass"):
             yield row, int(mark[1])
 
 

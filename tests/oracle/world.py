@@ -355,8 +355,7 @@ def described(value: object) -> str:
     if session is None:
         return repr(value) if value is None or isinstance(value, bool) else type(value).__name__
     whose = f"a session of row {session.row}" if session.row is not None else "the session it was given"
-    state = "broken" if session.is_broken else "open" if session.holding else "not begun"
-    return f"{whose}, {state}, with {len(session.new)} new"
+    return f"{whose}, closed" if session.shut else whose
 
 
 # --- the engine -------------------------------------------------------------------------------------------------------
