@@ -64,6 +64,8 @@ def operation(run: Evaluator, node: cst.Call, site: Site, name: str, args: Argum
             return []
         state = written(begun.update(site, pending=True), site, node)
         return [(instances.added(run, node, site, state), None)]
+    if name == "refresh":
+        state = state.update(site, unsaved=None)  # only what is stored already can be refreshed
     if name == "refresh" and args and isinstance(args[0][0].value, cst.Name):
         state = instances.refreshed(run, node, site, state)
     if name in ("delete", "expunge"):
@@ -133,7 +135,10 @@ def execute(
     run.fail(failing, node, Cause.DATABASE)
     ended = failing.update(site, phase=Phase.ENDED)
     if site.flavor.is_async and run.minds_cancellation(ended):
-        run.fail(ended.update(site, failed=Failure(node, cancelled=True), swallowed=None), node, Cause.EXIT)
+        # What an earlier flush has stored goes with the connection: it is lost, not refused.
+        unsaved = session.unsaved if (session := running.session(site)) is not None and not only_flushes else None
+        failed = Failure(node, cancelled=True)
+        run.fail(ended.update(site, failed=failed, swallowed=None, unsaved=unsaved), node, Cause.EXIT)
     return running
 
 
@@ -184,8 +189,6 @@ def perform(run: Evaluator, node: cst.CSTNode, site: Site, name: str, state: Sta
         after = instances.flushed(after, site)
     elif name != "refresh":
         after = instances.touched(after, site)
-    if name == "refresh":
-        after = after.update(site, unsaved=None)  # only what is stored already can be refreshed
     if name in WRITING or (isinstance(node, cst.Call) and _is_write(run, node)):
         after = written(after, site, node)
     return [(after, _result(run, node, site, name))]
