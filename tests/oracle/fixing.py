@@ -49,8 +49,10 @@ class Fixed:
     mended: frozenset[Harm]
     """What was reported, and is not any more."""
     refused: tuple[str, ...]
-    """Fixes that were offered, and that the fix loop left out because they do harm."""
+    """The rules whose fixes were offered, and left out by the fix loop because they do harm."""
     broken: tuple[Break, ...]
+    runs: int = 0
+    """How many runs the program has made before the fix."""
 
 
 def check(text: str, limit: int = MAX_RUNS) -> list[Fixed]:
@@ -88,7 +90,7 @@ def _compared(before: _Text, runs: Sequence[Behaviour], result: Result, unsafe: 
     reported = {harm_of(finding) for finding in before.findings}
     still = {harm_of(finding): finding for finding in result.findings}
     mended = frozenset(reported - {rows.harm(harm) for harm in still})
-    refused = tuple(fault.message for fault in result.faults)
+    refused = tuple(code for fault in result.faults for code in re.findall(r"fix of (LS\d{3})", fault.message))
     try:
         compile(after, "<fixed>", "exec")
     except SyntaxError as error:
@@ -101,7 +103,7 @@ def _compared(before: _Text, runs: Sequence[Behaviour], result: Result, unsafe: 
         ]
         broken += _harms(runs, observe(after, limit), mended, rows)
         broken += _changed(runs, Runnable(after), applied, rows)
-    return Fixed(before.plain, after, unsafe, applied, mended, refused, tuple(broken))
+    return Fixed(before.plain, after, unsafe, applied, mended, refused, tuple(broken), len(runs))
 
 
 def _allowed(finding: Finding, *, unsafe: bool) -> bool:
