@@ -7,7 +7,7 @@ from functools import partial
 import libcst as cst
 
 from lint_sessions.context import Context
-from lint_sessions.edits import Acquisition, without
+from lint_sessions.edits import Acquisition
 from lint_sessions.flow.lifecycle import Exit, Leak
 from lint_sessions.flow.providers import delegations
 from lint_sessions.flow.values import Site
@@ -193,6 +193,5 @@ def _into_try(made: Acquisition, node: cst.Try, at: int, close: str) -> list[Edi
         gone.append(lines.rows([after[0]]))
     elif any(made.is_close(s) for s in after):
         return []
-    return without(
-        [lines.insert(lines.rows([node]).stop, [f"{indent}finally:", f"{indent}{step}{close}"])], gone, lines
-    )
+    ending = lines.insert(lines.rows([node]).stop, [f"{indent}finally:", f"{indent}{step}{close}"])
+    return [ending, *(lines.delete(rows) for rows in gone)]
