@@ -7,7 +7,9 @@ that spans several are never re-indented.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from itertools import pairwise
 
 import libcst as cst
 
@@ -209,7 +211,7 @@ class Acquisition:
         path = path_to(self.lines.block.node, self.statement)
         inside = {id(self.statement), *map(id, self.rest)}
         first = max((i for i, node in enumerate(path) if isinstance(node, cst.FunctionDef)), default=0)
-        for outer, inner in zip(path[first:], path[first + 1 :]):
+        for outer, inner in pairwise(path[first:]):
             if isinstance(outer, cst.If):
                 continue  # of the branches one is taken
             parts = children(outer)
@@ -219,7 +221,7 @@ class Acquisition:
                 return True
         return False
 
-    def _is_read(self, node: cst.CSTNode, inside: Set[int]) -> bool:
+    def _is_read(self, node: cst.CSTNode, inside: AbstractSet[int]) -> bool:
         if id(node) in inside:
             return False
         if isinstance(node, cst.Name) and node.value == self.name:
@@ -253,8 +255,11 @@ class Acquisition:
         found: list[cst.CSTNode] = []
         for part in (part for statement in statements for part in self._unguarded(statement)):
             if isinstance(part, cst.IndentedBlock):
-                pairs = zip(part.body, part.body[1:])
-                found += [s for s, after in pairs if self.is_close(s) and _leaves(after) and not self.mentions(after)]
+                found += [
+                    s
+                    for s, after in pairwise(part.body)
+                    if self.is_close(s) and _leaves(after) and not self.mentions(after)
+                ]
         return found
 
     def _unguarded(self, node: cst.CSTNode) -> Iterator[cst.CSTNode]:

@@ -16,7 +16,6 @@ from lint_sessions.project.scopes import Scope
 from lint_sessions.project.scripts import runs_once
 from lint_sessions.rule import Edit, Fix, Rule, Safety, TraceStep
 
-
 _DATABASE_ERRORS = frozenset(
     ["SQLAlchemyError", "DBAPIError", "DatabaseError", "DataError", "IntegrityError", "OperationalError"]
     + ["PendingRollbackError", "ProgrammingError", "StatementError"]
@@ -67,8 +66,8 @@ class MissingRollback(Rule):
     ## Fix safety
     The rollback becomes the first statement of the handler. Safe where only a failed flush or commit leads there, after
     which every further use of the session would have raised. Unsafe where the handler takes other errors as well: what
-    was written before such an error, and could still have been committed, is undone too. Inside a `begin()` block no fix is offered: what is wanted there is a
-    savepoint.
+    was written before such an error, and could still have been committed, is undone too. Inside a `begin()` block no
+    fix is offered: what is wanted there is a savepoint.
     """
 
     code = "LS401"

@@ -70,6 +70,7 @@ class WriteWithoutCommit(Rule):
     code = "LS402"
     message = "`{write}` is lost: the session is closed with no commit"
     gates = (rb"\(",)
+    deferred_to = frozenset(["LS101", "LS301"])
     fixable = Safety.UNSAFE
 
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,7 +17,7 @@ from lint_sessions.source.document import Document
 
 from .behaviour import Behaviour, Event, Rows, Runnable
 from .driver import MAX_RUNS, Observed, observe
-from .verdict import COMPARED, ROOT, harm_of
+from .verdict import COMPARED, MORE_RUNS, ROOT, harm_of
 from .world import Harm
 
 CONFIG = Config(ROOT, select=COMPARED)
@@ -24,6 +25,8 @@ CLOSES = frozenset(["Use `with`", "Use `async with`", "Close in `finally`"])
 """Fixes that do nothing but close: each statement that reaches the database does so as before, and a run whose only
 harm is the session left open must stay as it was too."""
 OPEN = frozenset(["LS101", "LS301"])
+HIDDEN = frozenset(["LS402"])
+"""What a session that is never closed hides: once it is closed, what was written to it is seen to be lost."""
 STATEMENT = re.compile(r"(select|insert|update|delete|commit|savepoint|release) fails at row")
 """A statement that reaches the database."""
 
@@ -96,12 +99,13 @@ def _compared(before: _Text, runs: Sequence[Behaviour], result: Result, unsafe: 
     except SyntaxError as error:
         broken = [Break("the text does not parse", str(error))]
     else:
+        hidden = HIDDEN if any(harm.code in OPEN for harm in mended) else frozenset[str]()
         broken = [
             Break(f"{harm.code} is reported after the fix", f"at row {harm.row}")
             for harm in sorted(still)
-            if rows.harm(harm) not in reported
+            if rows.harm(harm) not in reported and harm.code not in hidden
         ]
-        broken += _harms(runs, observe(after, limit), mended, rows)
+        broken += _harms(before.plain, runs, observe(after, limit), mended, rows, hidden)
         broken += _changed(runs, Runnable(after), applied, rows)
     return Fixed(before.plain, after, unsafe, applied, mended, refused, tuple(broken), len(runs))
 
@@ -126,20 +130,27 @@ def _places(before: str, marked: str) -> Iterator[tuple[int, int]]:
             yield row, int(mark[1])
 
 
-def _harms(runs: Iterable[Behaviour], after: Observed, mended: Set[Harm], rows: Rows) -> Iterator[Break]:
+def _harms(
+    before: str,
+    runs: Iterable[Behaviour],
+    after: Observed,
+    mended: AbstractSet[Harm],
+    rows: Rows,
+    hidden: AbstractSet[str],
+) -> Iterator[Break]:
     """No run may show what was mended, nor what no run showed before."""
-    known = {harm for run in runs for harm in run.harms}
+    known: AbstractSet[Harm] = {harm for run in runs for harm in run.harms}
     for harm, run in sorted(after.harms.items()):
         old = rows.harm(harm)
         told = f"{harm.code} at row {harm.row}: {'; '.join(run)}"
         if old in mended:
             yield Break(f"{harm.code} is mended, and a run shows it", told)
-        elif old not in known:
+        elif harm.code not in hidden and old not in known and old not in observe(before, MAX_RUNS * MORE_RUNS).harms:
             yield Break(f"{harm.code} comes with the fix", told)
 
 
 def _changed(
-    before: Iterable[Behaviour], after: Runnable, applied: Set[tuple[str, Safety]], rows: Rows
+    before: Iterable[Behaviour], after: Runnable, applied: AbstractSet[tuple[str, Safety]], rows: Rows
 ) -> Iterator[Break]:
     """A run without harm must do the same after the fix; but for one that an unsafe fix rolls back."""
     closes = {title for title, _ in applied} <= CLOSES
@@ -154,7 +165,7 @@ def _changed(
             return
         was, now = (_seen(run.events, statements=closes) for run in (old, new))
         if was != now:
-            same = next((i for i, pair in enumerate(zip(was, now)) if pair[0] != pair[1]), None)
+            same = next((i for i, pair in enumerate(zip(was, now, strict=False)) if pair[0] != pair[1]), None)
             place = min(len(was), len(now)) if same is None else same
             told = f"{_told(was[:place])} THEN {_told(was[place:])} NOW {_told(now[place:])}"
             yield Break(f"{titles}: a run without harm changes", told)
