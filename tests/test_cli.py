@@ -362,6 +362,10 @@ class TestStandardInput:
             "Found 1 problem in 1 file (1 fixable with --fix --unsafe-fixes).",
         ]
 
+    def test_fix_only(self, run_on: Run) -> None:
+        fixed = "Fixed 1 problem in 1 file.\n"
+        assert run_on(b"BAD\nWORSE\n", "--fix-only") == (0, "GOOD\nWORSE\n", fixed)
+
     def test_fix_gives_back_what_it_cannot_fix(self, run_on: Run) -> None:
         assert run_on(b"x = 1\n", "--fix", "-q") == (0, "x = 1\n", "")
         assert run_on(b"BROKEN\n", "--fix", "-q")[:2] == (3, "BROKEN\n")
