@@ -98,8 +98,6 @@ def _check_paths(configs: Configs, run: Run) -> int:
         analysis = engine.Analysis(config)
         try:
             report = engine.check(tuple(paths), config, progress=run.progress, analysis=analysis)
-            fixing_wanted = run.asked.fix or run.asked.diff
-            fixed = fixing.fix(report.findings, analysis, unsafe=run.asked.unsafe_fixes) if fixing_wanted else None
         except Exception as error:
             run.fault(", ".join(map(shown_path, paths)), engine.confession(error))
             continue
@@ -109,7 +107,7 @@ def _check_paths(configs: Configs, run: Run) -> int:
                 run.tell(f"{function}: too intricate to be followed, so nothing is reported for it")
         for problem in report.problems:
             (run.fault if problem.fault else run.problem)(shown_path(problem.path), problem.message)
-        run.findings += _settle(fixed, report.findings, run) if fixed is not None else report.findings
+        run.findings += _fix(report.findings, analysis, run) if run.asked.fix or run.asked.diff else report.findings
     run.progress.close()
     if run.asked.diff:
         return _end_of_diff(run)
@@ -175,6 +173,16 @@ def _config(configs: Configs, folder: Path, given: Path, run: Run) -> Config | N
             run.problem(*error.args)
         return None
     return config
+
+
+def _fix(findings: Sequence[Finding], analysis: engine.Analysis, run: Run) -> Sequence[Finding]:
+    """Fix what was found, or show how; what is left to report."""
+    try:
+        fixed = fixing.fix(findings, analysis, unsafe=run.asked.unsafe_fixes)
+    except Exception as error:
+        run.fault("the fixes", engine.confession(error))
+        return findings
+    return _settle(fixed, findings, run)
 
 
 def _settle(fixed: fixing.Fixed, findings: Sequence[Finding], run: Run) -> list[Finding]:

@@ -57,7 +57,7 @@ class Analysis:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.documents: dict[Path, Document] = {}
-        """The files that were checked, by the paths they were given by."""
+        """The files that could be checked, by the paths they were given by."""
         self.project = Project(config.root, (*config.exclude, *config.extend_exclude))
         self.types = Types(self.project, config.factories, config.providers)
         self.wiring = Wiring(self.types)
@@ -93,8 +93,9 @@ def check(
         if progress is not None:
             progress(i, len(files))
         try:
-            document = analysis.documents[path] = Document.read(path)
+            document = Document.read(path)
             findings += check_document(document, config, fixes=fixes, analysis=analysis)
+            analysis.documents[path] = document
             checked += 1
         except RecursionError:
             problems.append(Problem(path, "nested too deeply to be followed"))

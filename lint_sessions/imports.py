@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import libcst as cst
 
 from lint_sessions.project.known import SESSION_CLASSES
 from lint_sessions.project.modules import Module
+from lint_sessions.project.names import walk
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.sessions import Types
 from lint_sessions.project.types import External, FunctionType, ModuleType
@@ -20,7 +21,7 @@ from lint_sessions.source.document import Block, Document
 def reach(types: Types, function: FunctionType, block: Block, scope: Scope) -> tuple[str, tuple[Edit, ...]] | None:
     """A name for a module-level function that holds where `block` runs, and the edits that bind it.
 
-    None where that takes more than one more name in an import that is there.
+    None where its name means something else there, or nobody in the project imports it, or its module needs this one.
     """
     name = function.scope.name
     module = scope.module
@@ -40,7 +41,7 @@ def reach(types: Types, function: FunctionType, block: Block, scope: Scope) -> t
             found = _import_of(types, function, module, other)
             if found is not None:
                 return found
-    return None
+    return _import_anew(function, module)
 
 
 def marker_name(types: Types, scope: Scope) -> str | None:
@@ -180,6 +181,27 @@ def _import(document: Document, source: str, statement: str) -> Edit:
     return Edit(place, place, statement + newline * (2 if head else 3))
 
 
+def _import_of_project(document: Document, source: str, statement: str) -> Edit:
+    """One more import of the project: in its order among those of the same package, or after all others."""
+    last: Block | None = None
+    after_all: Block | None = None
+    for block in document.blocks:
+        found = _IMPORT.match(document.text, block.start)
+        if found is None:
+            if after_all is not None:
+                break
+            continue
+        after_all = block
+        if found["module"].partition(".")[0] == source.partition(".")[0]:
+            if found["module"] > source:
+                return Edit(block.start, block.start, statement + document.newline)
+            last = block
+    place = last or after_all
+    if place is None:
+        return _import(document, source, statement)
+    return Edit(place.end, place.end, document.newline + statement)
+
+
 def _above(document: Document, block: Block) -> int:
     """Where something goes that stands above a statement: above its comments, but for those the file begins with."""
     row = first = document.row(block.start)
@@ -217,6 +239,50 @@ def _order(name: str) -> tuple[int, str]:
 def _end_of_row(document: Document, offset: int) -> int:
     found = re.compile(r"[\r\n]|\Z").search(document.text, offset)
     return found.start() if found is not None else len(document.text)
+
+
+def _import_anew(function: FunctionType, module: Module) -> tuple[str, tuple[Edit, ...]] | None:
+    """One more import, in the words in which another module of the project has it."""
+    name, home = function.scope.name, function.scope.module
+    for other in module.project.modules:
+        if name in other.document.text and other is not module:
+            for source, names in _imports_of(other):
+                if name in names and not source.startswith(".") and other.imported(source) is home:
+                    if module.imported(source) is not home or _leads_to(home, module):
+                        return None
+                    return name, (_import_of_project(module.document, source, f"from {source} import {name}"),)
+    return None
+
+
+def _imports_of(module: Module) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """What a module imports when it is imported itself: each source, and the names from it, if any."""
+    for block in module.blocks:
+        if block.kind == "statement" and "import" in block.document.text[block.start : block.end]:
+            for node in walk(block.node):
+                match node:
+                    case cst.ImportFrom():
+                        source = "." * len(node.relative) + (_dotted(node.module) if node.module is not None else "")
+                        aliases = () if isinstance(node.names, cst.ImportStar) else node.names
+                        yield source, tuple(alias.evaluated_name for alias in aliases)
+                    case cst.Import(names=aliases):
+                        yield from ((alias.evaluated_name, ()) for alias in aliases)
+
+
+def _leads_to(start: Module, target: Module) -> bool:
+    """Whether the import of one module imports the other: then that could not import it."""
+    seen: set[int] = set()
+    pending = [start]
+    while pending:
+        module = pending.pop()
+        if module is target:
+            return True
+        if id(module) not in seen:
+            seen.add(id(module))
+            for source, names in _imports_of(module):
+                inner = (source + ("" if source.endswith(".") else ".") + name for name in names)
+                found = (module.imported(imported) for imported in (source, *inner))
+                pending += [other for other in found if isinstance(other, Module)]
+    return False
 
 
 def _dotted(node: cst.BaseExpression) -> str:

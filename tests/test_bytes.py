@@ -167,6 +167,26 @@ def test_bodies_that_are_indented(before: str, after: str | None) -> None:
         assert result == START + after
 
 
+def test_the_configuration_says_what_is_safe(capsys: pytest.CaptureFixture[str]) -> None:
+    """LS402's fix is unsafe, LS101's is safe."""
+    source = LEAK.replace("é", "e") + "\n\ndef store(x):\n    with SessionLocal() as db:\n        db.add(x)\n"
+    stored = source + "        db.commit()\n"
+    closed = source.replace(
+        "    yield db\n    db.close()", "    try:\n        yield db\n    finally:\n        db.close()"
+    )
+    for table, expected in (
+        ("select = ['LS402']", source),
+        ("select = ['LS402']\nextend-safe-fixes = ['LS4']", stored),
+        ("select = ['LS101']", closed),
+        ("select = ['LS101']\nextend-unsafe-fixes = ['yield-without-finally']", source),
+    ):
+        Path("lint-sessions.toml").write_text(table, "utf-8")
+        Path("app.py").write_text(source, "utf-8")
+        cli.main(["check", "--fix", "app.py"])
+        assert Path("app.py").read_text("utf-8") == expected
+    assert "(1 fixable with --fix --unsafe-fixes)" in capsys.readouterr().out
+
+
 ONE_ROW = [
     "def load(x):\n    db = SessionLocal(); db.add(x); db.commit(); db.close()\n",
     "def load(x):\n    db = SessionLocal(); db.add(x)\n    db.commit()\n    db.close()\n",

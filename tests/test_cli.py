@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lint_sessions import __version__, cli, engine, progress
+from lint_sessions import __version__, cli, engine, fixing, progress
 from lint_sessions.config import Config
 from lint_sessions.report import STDIN
 from lint_sessions.rule import Edit, Finding, Fix, Position, Safety
@@ -300,6 +300,22 @@ class TestFix:
         assert run(*argv, "--fix") == (0, f"Fixed 4 problems in 2 files.\n{listed}All checks passed: 2 files.\n", "")
         assert run(*argv, "--fix") == (0, "All checks passed: 2 files.\n", "")
 
+    def test_a_file_that_cannot_be_checked_keeps_nobody_up(self, run: Run) -> None:
+        Path("a.py").write_text("y = z = BROKEN\n", "utf-8")
+        status, _, err = run("check", "--fix", "--unsafe-fixes")
+        assert (status, len(err.splitlines())) == (3, 1)
+        assert Path("bad.py").read_text("utf-8") == "y = GOOD\n"
+
+    def test_a_fault_in_the_fixes_leaves_the_findings(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(*_: object, **__: object) -> None:
+            raise RuntimeError("out of ideas")
+
+        monkeypatch.setattr(fixing, "fix", fail)
+        status, out, err = run("check", "--fix", "bad.py")
+        assert status == 3
+        assert out.startswith("bad.py:1:5: LS301 [*] m\n")
+        assert err.startswith("lint-sessions: the fixes: RuntimeError in ")
+
     def test_a_fix_that_does_harm_is_a_fault_of_ours(self, run: Run) -> None:
         Path("bad.py").write_text("GOOD = (BAD\n)\nBAD = SPOILED\n", "utf-8")
         status, out, err = run("check", "--fix", "--output-format", "concise", "bad.py")
@@ -345,6 +361,10 @@ class TestStandardInput:
             "Fixed 1 problem in 1 file.",
             "Found 1 problem in 1 file (1 fixable with --fix --unsafe-fixes).",
         ]
+
+    def test_fix_only(self, run_on: Run) -> None:
+        fixed = "Fixed 1 problem in 1 file.\n"
+        assert run_on(b"BAD\nWORSE\n", "--fix-only") == (0, "GOOD\nWORSE\n", fixed)
 
     def test_fix_gives_back_what_it_cannot_fix(self, run_on: Run) -> None:
         assert run_on(b"x = 1\n", "--fix", "-q") == (0, "x = 1\n", "")

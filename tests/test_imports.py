@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from projects import SmallProject
@@ -16,9 +18,16 @@ USE = "\n\ndef use():\n    pass\n"
 CM = "from contextlib import contextmanager\n"
 
 
-def asked(tmp_path: Path, text: str, *, provider: bool = False) -> tuple[str, str] | None:
+def asked(
+    tmp_path: Path, text: str, *, provider: bool = False, others: Mapping[str, str] = MappingProxyType({})
+) -> tuple[str, str] | None:
     """The name for `contextlib.contextmanager`, or for `db.get_db`, in the last function; and the text above that."""
-    files = {"app/__init__.py": "", "app/main.py": text, "app/db.py": "def get_db():\n    yield\n\n\nLocal = 1\n"}
+    files = {
+        "app/__init__.py": "",
+        "app/main.py": text,
+        "app/db.py": "def get_db():\n    yield\n\n\nLocal = 1\n",
+        **others,
+    }
     project = SmallProject(tmp_path, files)
     module, types = project.module("app/main.py"), project.analysis.types
     *_, (block, scope) = leaves(module.blocks, types.module_scope(module))
@@ -179,3 +188,47 @@ def test_where_both_names_are_taken_there_is_no_way(tmp_path: Path, text: str) -
 def test_a_function_of_the_project(tmp_path: Path, above: str, found: tuple[str, str] | None) -> None:
     expected = None if found is None else (found[0], found[1] + USE[:2])
     assert asked(tmp_path, above + USE, provider=True) == expected
+
+
+OTHERS = {
+    "app/__init__.py": "",
+    "app/db.py": "def get_db():\n    yield\n",
+    "app/users.py": "from app.db import get_db\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("above", "becomes"),
+    [
+        pytest.param("import os\n", "import os\nfrom app.db import get_db\n", id="after the others"),
+        pytest.param(
+            "import os\n\nfrom app.a import x\nfrom app.users import y\nfrom fastapi import Depends\n",
+            "import os\n\nfrom app.a import x\nfrom app.db import get_db\nfrom app.users import y\nfrom fastapi import Depends\n",
+            id="among those of its package",
+        ),
+        pytest.param("import os\nx = 1\nimport re\n", "import os\nfrom app.db import get_db\nx = 1\nimport re\n", id="not late"),
+        pytest.param("from .users import y  # why\r\n", "from .users import y  # why\r\nfrom app.db import get_db\r\n", id="CRLF, a comment"),
+        pytest.param("", "\n\nfrom app.db import get_db\n", id="no import at all"),
+    ],
+)  # fmt: skip
+def test_a_function_of_the_project_is_imported_as_others_do_it(tmp_path: Path, above: str, becomes: str) -> None:
+    assert asked(tmp_path, above + USE, provider=True, others=OTHERS) == ("get_db", becomes + USE[:2])
+
+
+@pytest.mark.parametrize(
+    ("others", "above"),
+    [
+        pytest.param(OTHERS | {"app/users.py": "from .db import get_db\n"}, "", id="by where they are only"),
+        pytest.param(OTHERS | {"app/db.py": "import app.main\n\n\ndef get_db():\n    yield\n"}, "", id="its module imports this one"),
+        pytest.param(
+            OTHERS
+            | {"app/db.py": "from . import users\n\n\ndef get_db():\n    yield\n"}
+            | {"app/users.py": "from app.db import get_db\n\nif 1:\n    from .main import use\n"},
+            "",
+            id="by way of another one",
+        ),
+        pytest.param(OTHERS, "def get_db(): ...\n", id="the name means something else"),
+    ],
+)  # fmt: skip
+def test_where_that_is_not_safe_there_is_no_way(tmp_path: Path, others: dict[str, str], above: str) -> None:
+    assert asked(tmp_path, above + USE, provider=True, others=others) is None

@@ -8,6 +8,7 @@ its file in the same way. A `toml` block is the configuration.
 
 from __future__ import annotations
 
+import codecs
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -38,11 +39,13 @@ class Case(NamedTuple):
     table: str
 
 
-def cases() -> list[object]:
+def cases(*, fixed: bool = False) -> list[object]:
+    """All cases; or those that say what comes of the fixes."""
     return [
-        pytest.param(case(page.stem, text), id=f"{page.stem}: {title}")
+        pytest.param(found, id=f"{page.stem}: {title}")
         for page in sorted(Path(__file__).parent.glob("rules/*.md"))
         for title, text in pairs(TITLE.split(page.read_text(encoding="utf-8"))[1:])
+        if (found := case(page.stem, text)).fixed or not fixed
     ]
 
 
@@ -113,3 +116,19 @@ def check_fixes(case: Case, root: Path, file: str) -> None:
     assert fixing.fix_document(after, config(case, root), unsafe=case.unsafe).changed == ()
     left = [finding.start.row for finding in engine.check_document(after, config(case, root))]
     assert len(left) < len([error for error in case.errors if error[0] == file])
+
+
+@pytest.mark.parametrize("case", cases(fixed=True))
+def test_fixes_keep_the_shape_of_a_file(case: Case, tmp_path: Path) -> None:
+    """With a byte order mark, tabs and CRLF they come to the same."""
+
+    def shaped(code: str) -> bytes:
+        return codecs.BOM_UTF8 + code.replace("    ", "\t").replace("\n", "\r\n").encode()
+
+    for file, code in (case.sources | case.others).items():
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_bytes(shaped(code) if file in case.sources else code.encode())
+    for file, expected in case.fixed.items():
+        document = Document.read(tmp_path / file)
+        fixed = fixing.fix_document(document, config(case, tmp_path), unsafe=case.unsafe)
+        assert (fixed.after(document).data, fixed.faults) == (shaped(expected), ())
