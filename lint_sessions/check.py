@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -13,14 +14,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final, TextIO
 
-from lint_sessions import engine
+from lint_sessions import engine, fixing
 from lint_sessions.config import Config, ConfigError, Configs, Selection
 from lint_sessions.pages import pages
 from lint_sessions.progress import Progress
 from lint_sessions.registry import INVALID_SYNTAX, UNUSED_SUPPRESSION, RegistryError, known
 from lint_sessions.report import STDIN, Sources, diff, output, shown_path, source_root, text
 from lint_sessions.report.terminal import Style, printable, wants_colour
-from lint_sessions.rule import Finding, Safety
+from lint_sessions.rule import Finding
 from lint_sessions.sift import Sieve, SiftError
 from lint_sessions.source.document import Document, SourceError
 from lint_sessions.source.files import discover
@@ -45,8 +46,7 @@ class Run:
     files: int = 0
     unusable: int = 0
     faults: int = 0
-    fixes: int = 0
-    fixed_files: int = 0
+    fixed: list[Finding] = field(default_factory=list)
     sources: Sources = field(default_factory=Sources)
     root: Path = field(default_factory=Path.cwd)
     configs: dict[Path, Config] = field(default_factory=dict)
@@ -87,6 +87,7 @@ class Run:
 def check(asked: Namespace) -> int:
     """Run the command with its parsed arguments and return its exit status."""
     started = time.monotonic()
+    asked.fix = asked.fix or asked.fix_only
     run = Run(asked, Progress(wanted=not asked.quiet))
     select = None if asked.select is None else tuple(asked.select)
     command = Selection(select, tuple(asked.ignore), tuple(asked.extend_select))
@@ -144,8 +145,9 @@ def _check_paths(configs: Configs, run: Run) -> int:
         run.problem("command line", str(error))
         return UNUSABLE
     for config, paths in groups.items():
+        analysis = engine.Analysis(config)
         try:
-            report = engine.check(tuple(paths), config, progress=run.progress)
+            report = engine.check(tuple(paths), config, progress=run.progress, analysis=analysis)
         except Exception as error:
             run.fault(", ".join(map(shown_path, paths)), engine.confession(error))
             continue
@@ -157,10 +159,7 @@ def _check_paths(configs: Configs, run: Run) -> int:
                 run.tell(f"{function}: too intricate to be followed, so nothing is reported for it")
         for problem in report.problems:
             (run.fault if problem.fault else run.problem)(shown_path(problem.path), problem.message)
-        if run.asked.fix or run.asked.diff:
-            run.findings += _fix_files(report.findings, config, run)
-        else:
-            run.findings += report.findings
+        run.findings += _fix(report.findings, analysis, run) if run.asked.fix or run.asked.diff else report.findings
     run.progress.close()
     if run.asked.diff:
         return _end_of_diff(run)
@@ -177,10 +176,10 @@ def _check_stdin(configs: Configs, run: Run) -> int:
             run.sources, run.files = Sources([document]), 1
             run.root, run.configs = source_root([config.root]), {_absolute(path): config}
             if run.asked.fix or run.asked.diff:
-                result = _fix(document, config, run)
-                data = document.encode(result.text)
-                run.sources = Sources([Document.from_bytes(path, data)])
-                run.findings += result.findings
+                fixed = fixing.fix_document(document, config, unsafe=run.asked.unsafe_fixes)
+                run.findings += _settle(fixed, (), run)
+                after = fixed.after(document)
+                run.sources, data = Sources([after]), after.data
             else:
                 run.findings += engine.check_document(document, config)
     if run.asked.diff:
@@ -227,30 +226,36 @@ def _config(configs: Configs, folder: Path, given: Path, run: Run) -> Config | N
     return config
 
 
-def _fix_files(findings: Iterable[Finding], config: Config, run: Run) -> Iterator[Finding]:
-    """Fix the files of these findings, or show how; what is left to report."""
-    by_path: dict[Path, list[Finding]] = {}
-    for finding in findings:
-        by_path.setdefault(finding.path, []).append(finding)
-    for path, found in by_path.items():
-        left: Sequence[Finding] = found
-        if any(finding.fix and (run.asked.unsafe_fixes or finding.fix.safety is Safety.SAFE) for finding in found):
-            with _blame(path, run):
-                left = _fix(Document.read(path), config, run).findings
-        yield from left
+def _fix(findings: Sequence[Finding], analysis: engine.Analysis, run: Run) -> Sequence[Finding]:
+    """Fix what was found, or show how; what is left to report."""
+    try:
+        fixed = fixing.fix(findings, analysis, unsafe=run.asked.unsafe_fixes)
+    except Exception as error:
+        run.fault("the fixes", engine.confession(error))
+        return findings
+    return _settle(fixed, findings, run)
 
 
-def _fix(document: Document, config: Config, run: Run) -> engine.FixResult:
-    result = engine.fix_document(document, config, unsafe=run.asked.unsafe_fixes)
-    if result.text != document.text:
+def _settle(fixed: fixing.Fixed, findings: Sequence[Finding], run: Run) -> list[Finding]:
+    """Write or show what the fixes have made of the files in which these were the findings; what is left to report."""
+    for fault in fixed.faults:
+        run.fault(shown_path(fault.path), fault.message)
+    unwritten = {before.path for before, after in fixed.changed if not _keep(before, after, run)}
+    run.fixed += (finding for finding in fixed.applied if finding.path not in unwritten)
+    left = [finding for finding in fixed.findings if finding.path not in unwritten]
+    return left + [finding for finding in findings if finding.path in unwritten]
+
+
+def _keep(before: Document, after: Document, run: Run) -> bool:
+    """Write what the fixes have made of a file, or show it; whether that went well."""
+    with _blame(before.path, run):
         if run.asked.diff:
             style = Style(wants_colour(run.asked.color, sys.stdout, os.environ))
-            output.show(diff.unified(document.path, document.text, result.text, style), sys.stdout)
+            output.show(diff.unified(before.path, before.text, after.text, style), sys.stdout)
         elif "-" not in run.asked.paths:
-            replace(document.path, document.data, document.encode(result.text))
-        run.fixes += len(result.applied)
-        run.fixed_files += 1
-    return result
+            replace(before.path, before.data, after.data)
+        return True
+    return False
 
 
 def _absolute(path: Path) -> Path:
@@ -270,24 +275,38 @@ def _blame(path: Path, run: Run) -> Iterator[None]:
 
 def _end_of_diff(run: Run) -> int:
     if not run.asked.quiet:
-        print(text.fixed(run.fixes, run.fixed_files, would=True), file=sys.stderr)
-    return run.status(found=bool(run.fixes))
+        print(*_fixed(run, would=True), sep="\n", file=sys.stderr)
+    return run.status(found=bool(run.fixed))
+
+
+def _fixed(run: Run, *, would: bool = False) -> Iterator[str]:
+    """How much was fixed; and what, by file and rule, if that is asked for."""
+    files = dict.fromkeys(finding.path for finding in sorted(run.fixed, key=lambda finding: finding.order))
+    yield text.fixed(len(run.fixed), len(files), would=would)
+    for path in files if run.asked.show_fixes else ():
+        yield f"- {printable(shown_path(path))}:"
+        counts = Counter((f.code, f.name) for f in run.fixed if f.path == path)
+        width = len(str(max(counts.values())))
+        for (code, name), count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+            yield f"    {count:{width}} x {code} ({name})"
 
 
 def _tell(run: Run, stream: TextIO) -> int:
     """Write the reports; the exit status."""
     findings, unread = sorted(run.findings, key=lambda finding: finding.order), run.unusable
+    findings = [] if run.asked.fix_only else findings
     try:
         findings = run.sieve.sift(findings, run.sources, run.decided)
     except SiftError as error:
         run.problem("command line", str(error))
     unsafe: bool = run.asked.unsafe_fixes
-    remarks = [text.fixed(run.fixes, run.fixed_files)] if run.fixes else []
+    remarks = [*_fixed(run)] if run.fixed or run.asked.fix_only else []
     if run.asked.add_noqa:
         count, findings = len(findings), _silence(findings, run)
         remarks.append(f"Silenced {text.number(count - len(findings), 'problem')}.")
     summary = text.summary(findings, run.files, unread, unsafe=unsafe, new=run.sieve.passes_new)
-    remarks = [] if run.asked.quiet else [*remarks, *run.sieve.remarks, summary]
+    left = [] if run.asked.fix_only else [*run.sieve.remarks, summary]
+    remarks = [] if run.asked.quiet else [*remarks, *left]
     results = output.Results(
         findings, run.sources, run.root, remarks, not run.unusable and not run.faults, unsafe, run.asked.statistics
     )

@@ -14,7 +14,7 @@ from lint_sessions.report import FORMATS
 USAGE, INTERRUPTED = 2, 130
 
 STATUSES = """exit status:
-  0  no findings
+  0  no findings, or with --fix-only whatever is left
   1  findings (with --diff: something to fix)
   2  wrong usage or configuration, or input that could not be read, also beside findings
   3  a fault of lint-sessions itself
@@ -79,7 +79,11 @@ def _add_check_options(parser: argparse.ArgumentParser) -> None:
     fixing = parser.add_argument_group("fixing")
     fixing.add_argument("--fix", action="store_true", help="apply the fixes that keep the meaning of correct runs")
     fixing.add_argument("--unsafe-fixes", action="store_true", help="with --fix or --diff: apply the other fixes too")
+    fixing.add_argument("--fix-only", action="store_true", help="like --fix, and report nothing of what is left")
     fixing.add_argument("--diff", action="store_true", help="print what --fix would change, and change nothing")
+    fixing.add_argument(
+        "--show-fixes", action="store_true", help="with --fix or --diff: list what is fixed, by file and rule"
+    )
     rules = parser.add_argument_group("rules, by code, name, prefix (LS3) or ALL; separated by commas")
     rules.add_argument("--select", type=_list, action="extend", metavar="RULES", help="run these and no others")
     rules.add_argument("--ignore", type=_list, action="extend", metavar="RULES", default=[], help="do not run these")

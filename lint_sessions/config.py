@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lint_sessions.requirements import problem_of
+from lint_sessions.rule import Safety
 
 if TYPE_CHECKING:
     import pathspec
@@ -80,6 +81,10 @@ class Config:
     """Names that are session providers where their definition cannot be found, besides the well-known ones."""
     fastapi_version: str | None = None
     """A version or range that holds in place of what the project's dependencies say."""
+    extend_safe_fixes: tuple[str, ...] = ()
+    """Rules whose unsafe fixes count as safe here."""
+    extend_unsafe_fixes: tuple[str, ...] = ()
+    """Rules whose safe fixes count as unsafe here; between equally specific selectors this one wins, as in Ruff."""
     owners: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Which modules may commit, roll back and open sessions, as patterns; whatever is not named everybody may."""
     isolated: bool = False
@@ -89,6 +94,16 @@ class Config:
         """Whether the rule runs on this file."""
         on = Selection(self.select, self.ignore, self.extend_select).decide(code, name, below=default)
         return self.command.decide(code, name, below=on) and not self._ignored_in(path, code, name)
+
+    def safety(self, code: str, name: str, given: Safety) -> Safety:
+        """How safe the fixes of a rule are held to be, which says of itself that they are `given`."""
+        safe, unsafe = (
+            max((_specificity(selector, code, name) for selector in selectors), default=-1)
+            for selectors in (self.extend_safe_fixes, self.extend_unsafe_fixes)
+        )
+        if safe == unsafe == -1:
+            return given
+        return Safety.SAFE if safe > unsafe else Safety.UNSAFE
 
     def excludes(self, path: Path) -> bool:
         """Whether the patterns of `exclude` and `extend-exclude` name this file or a folder it lies in."""
@@ -109,6 +124,8 @@ class Config:
         for place, dashes, select, ignore, extend_select in layers:
             for key, selectors in (("select", select), ("ignore", ignore), ("extend-select", extend_select)):
                 _check_selectors(place, dashes + key, selectors, rules)
+        _check_selectors(where, "extend-safe-fixes", self.extend_safe_fixes, rules)
+        _check_selectors(where, "extend-unsafe-fixes", self.extend_unsafe_fixes, rules)
         for pattern, selectors in self.per_file_ignores:
             _check_selectors(where, f"per-file-ignores.{pattern!r}", selectors, rules)
 
@@ -255,6 +272,8 @@ _READERS = {
     "factories": _names,
     "providers": _names,
     "fastapi-version": problem_of,
+    "extend-safe-fixes": _strings,
+    "extend-unsafe-fixes": _strings,
     "owners": _owners,
 }
 

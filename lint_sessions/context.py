@@ -13,6 +13,7 @@ from lint_sessions.flow.blocking import Blocking
 from lint_sessions.flow.lifecycle import Lifecycle
 from lint_sessions.flow.providers import Provider, provider
 from lint_sessions.flow.summaries import SummaryTable
+from lint_sessions.project.calls import Mention, mentions_of
 from lint_sessions.project.names import path_to
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.serving import Serving
@@ -74,6 +75,19 @@ class Context:
         """Whether a yield provider closes its session on every way out of its yield."""
         runs = self.summaries.lifecycle(provider.scope)
         return not runs.gave_up and not any(leak.lent for leak in runs.leaks)
+
+    def is_only_depended_on(self, function: Scope) -> bool:
+        """Whether nothing in the project uses a function but `Depends` and its like: then what it gives to others may
+        change."""
+        return all(self._is_given_to_marker(mention) for mention in mentions_of(self.types, function))
+
+    def _is_given_to_marker(self, mention: Mention) -> bool:
+        match mention.around:
+            case [*_, cst.Call() as call, cst.Arg()]:
+                return self.wiring.marker(call, mention.scope) is not None
+            case [*_, cst.Subscript(value=cst.Attribute(attr=cst.Name(value="dependency_overrides"))), _, _]:
+                return True
+        return False
 
     def source(self, node: cst.CSTNode, block: Block | None = None) -> str:
         """The text of a node as it stands in the file; `block` where it stands in another than the one visited."""

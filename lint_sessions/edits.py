@@ -7,15 +7,16 @@ that spans several are never re-indented.
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from itertools import pairwise
 
 import libcst as cst
 
-from lint_sessions.project.names import bindings, walk
+from lint_sessions.project.names import bindings, children, path_to, walk
 from lint_sessions.project.scopes import Scope
 from lint_sessions.rule import Edit, Fix, Position, Safety
-from lint_sessions.source.document import Block, Document
+from lint_sessions.source.document import Block
 
 
 class Lines:
@@ -48,9 +49,14 @@ class Lines:
         return self.document.text[self.start(row) : self.start(row + 1)]
 
     def indent(self, row: int) -> str:
-        """The white space that a row begins with."""
-        found = re.match(r"[ \t\f]*", self.text(row))
+        """The white space that a row begins with, past a form feed, from which Python counts anew."""
+        found = re.match(r"[ \t]*", self.text(row)[self._margin(row) :])
         return found.group() if found else ""
+
+    def _margin(self, row: int) -> int:
+        """The column from 0 at which the indentation of a row begins."""
+        found = re.match(r"[ \t\f]*\f", self.text(row))
+        return found.end() if found else 0
 
     def newline(self, row: int) -> str:
         """The newline a row ends with; of a last row without one, that of the first row."""
@@ -87,17 +93,16 @@ class Lines:
     def deeper(self, rows: range, step: str) -> list[Edit]:
         """Indent rows by one more level, but for blank ones and those that begin inside a string."""
         inside = self._rows_in_strings(rows)
-        return [
-            Edit(self.start(row), self.start(row), step)
-            for row in rows
-            if row not in inside and self.text(row).strip(" \t\f\r\n")
-        ]
+        kept = [row for row in rows if row not in inside and self.text(row).strip(" \t\f\r\n")]
+        starts = [self.start(row) + self._margin(row) for row in kept]
+        return [Edit(start, start, step) for start in starts]
 
     def shallower(self, rows: range) -> list[Edit]:
         """Take one level of indentation from rows, but for blank ones and those that begin inside a string."""
         inside = self._rows_in_strings(rows)
-        kept = [row for row in rows if row not in inside and self.text(row).startswith(self.step)]
-        return [Edit(self.start(row), self.start(row) + len(self.step), "") for row in kept]
+        kept = [row for row in rows if row not in inside and self.indent(row).startswith(self.step)]
+        starts = [self.start(row) + self._margin(row) for row in kept]
+        return [Edit(start, start + len(self.step), "") for start in starts]
 
     def _rows_in_strings(self, rows: range) -> set[int]:
         found: set[int] = set()
@@ -106,50 +111,6 @@ class Lines:
                 start, end = self.block.span(node)
                 found.update(range(start.row + 1, end.row + 1))
         return found & set(rows)
-
-
-def importing(document: Document, module: str, name: str) -> Edit | None:
-    """Import a name from a module of the standard library, among the imports of its kind; None where that stands."""
-    imports = [b for b in document.blocks if _IMPORT.match(document.text, b.start)]
-    for block in imports:
-        text = document.text[block.start : block.end].rstrip()
-        if found := re.fullmatch(rf"from {re.escape(module)} import (\w+(?:, *\w+)*)", text):
-            names = re.split(r", *", found[1])
-            joined = ", ".join(sorted([*names, name], key=str.lower))
-            edit = Edit(block.start, block.start + len(text), f"from {module} import {joined}")
-            return None if name in names else edit
-    added = f"from {module} import {name}"
-    above: Block | None = None
-    above_top = ""
-    for block in imports:
-        found = _IMPORT.match(document.text, block.start)
-        assert found is not None
-        top = found["module"].partition(".")[0]
-        if top not in sys.stdlib_module_names:
-            break
-        if top != "__future__" and found["form"] == "from" and found["module"] > module:
-            return Edit(block.start, block.start, f"{added}\n")
-        above, above_top = block, top
-    if above is not None:
-        gap = "\n\n" if above_top == "__future__" else "\n"
-        return Edit(above.end, above.end, f"{gap}{added}")
-    first = next(iter(imports or document.blocks), None)
-    start = first.start if first is not None else 0
-    return Edit(start, start, f"{added}\n\n")
-
-
-def as_manager(block: Block, call: cst.Call, scope: Scope, *, is_async: bool) -> tuple[str, tuple[Edit, ...]]:
-    """`contextmanager(get_db)()` for `get_db()`, and the import that it takes."""
-    document, name = block.document, "asynccontextmanager" if is_async else "contextmanager"
-    made, imports = name, importing(document, "contextlib", name)
-    if scope.lookup("contextlib") is not None and scope.lookup(name) is None:
-        made, imports = f"contextlib.{name}", None
-    start, middle, end = (document.offset(place) for place in (*block.span(call.func), block.span(call)[1]))
-    text = f"{made}({document.text[start:middle]}){document.text[middle:end]}"
-    return text, (imports,) if imports is not None else ()
-
-
-_IMPORT = re.compile(r"(?P<form>from|import)[ \t]+(?P<module>\.*[\w.]*)")
 
 
 def siblings(root: cst.CSTNode, node: cst.CSTNode) -> tuple[Sequence[cst.CSTNode], int] | None:
@@ -245,6 +206,28 @@ class Acquisition:
         deleted = (part for statement in self.rest for part in walk(statement) if isinstance(part, cst.Del))
         return any(b.name == self.name for b in bound) or any(self.mentions(part) for part in deleted)
 
+    def is_used_outside(self) -> bool:
+        """Whether the name is mentioned where a run may come by after the suite, or in the next turn of a loop."""
+        path = path_to(self.lines.block.node, self.statement)
+        inside = {id(self.statement), *map(id, self.rest)}
+        first = max((i for i, node in enumerate(path) if isinstance(node, cst.FunctionDef)), default=0)
+        for outer, inner in pairwise(path[first:]):
+            if isinstance(outer, cst.If):
+                continue  # of the branches one is taken
+            parts = children(outer)
+            if not isinstance(outer, (cst.For, cst.While)):
+                parts = parts[next(i for i, part in enumerate(parts) if part is inner) + 1 :]
+            if any(self._is_read(part, inside) for part in parts):
+                return True
+        return False
+
+    def _is_read(self, node: cst.CSTNode, inside: AbstractSet[int]) -> bool:
+        if id(node) in inside:
+            return False
+        if isinstance(node, cst.Name) and node.value == self.name:
+            return True
+        return any(self._is_read(part, inside) for part in children(node))
+
     def enclosed(self, header: str) -> tuple[tuple[Edit, ...], bool] | None:
         """Put the uses into a block that `header` begins, in place of the statement and of what closes there; and
         whether the last statement was a close. None where there is no use."""
@@ -257,21 +240,45 @@ class Acquisition:
         if not body:
             return None
         start, end = (lines.document.offset(place) for place in lines.block.span(self.statement))
+        found = re.compile(r"[ \t]*;").match(lines.document.text, end)
+        end = found.end() if found is not None else end
         edits = [
             Edit(start, end, header),
             *lines.deeper(range(lines.rows([self.statement]).stop, lines.rows(body).stop), lines.step),
         ]
-        gone = [lines.rows([s]) for s in [*self.inner_closes(body), *(rest[last : last + 1] if closes else [])]]
+        gone = [lines.rows([s]) for s in [*self.last_closes(body), *(rest[last : last + 1] if closes else [])]]
         return tuple(without(edits, gone, lines)), closes
 
-    def inner_closes(self, statements: Iterable[cst.CSTNode]) -> list[cst.CSTNode]:
-        """Close statements inside others that can be taken out because something else stands beside them."""
+    def last_closes(self, statements: Iterable[cst.CSTNode]) -> list[cst.CSTNode]:
+        """Close statements inside others right before the function is left, with nothing that still uses the session:
+        no handler, no `finally`, no other context manager."""
         found: list[cst.CSTNode] = []
-        for statement in statements:
-            for part in walk(statement):
-                if isinstance(part, cst.IndentedBlock) and len(part.body) > 1:
-                    found += [inner for inner in part.body if self.is_close(inner)]
+        for part in (part for statement in statements for part in self._unguarded(statement)):
+            if isinstance(part, cst.IndentedBlock):
+                found += [
+                    s
+                    for s, after in pairwise(part.body)
+                    if self.is_close(s) and _leaves(after) and not self.mentions(after)
+                ]
         return found
+
+    def _unguarded(self, node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+        """A node and all in it, but for the insides of what mentions the name when it is left."""
+        yield node
+        match node:
+            case cst.Try() | cst.TryStar():
+                guards = [*node.handlers, *(part for part in (node.orelse, node.finalbody) if part is not None)]
+                if any(self.mentions(guard) for guard in guards):
+                    return
+            case cst.With(items=items) if any(self.mentions(item) for item in items):
+                return
+        for part in children(node):
+            yield from self._unguarded(part)
+
+
+def _leaves(statement: cst.CSTNode) -> bool:
+    """Whether a statement does nothing but leave the function."""
+    return isinstance(statement, cst.SimpleStatementLine) and isinstance(statement.body[0], (cst.Return, cst.Raise))
 
 
 def _wrapped(statement: cst.CSTNode) -> cst.CSTNode:

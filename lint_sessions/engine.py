@@ -1,4 +1,4 @@
-"""Gate, parse, run the rules in one traversal, collect; and the loop that applies fixes until nothing changes."""
+"""Gate, parse, run the rules in one traversal, collect."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ast
 import re
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -30,9 +30,6 @@ from lint_sessions.source.document import Document, SourceError, SyntaxProblem
 from lint_sessions.source.files import discover
 from lint_sessions.source.suppress import Rules, Suppressions
 
-MAX_PASSES = 10
-"""Passes over one file before the fix loop stops."""
-
 
 @dataclass(frozen=True)
 class Problem:
@@ -54,20 +51,13 @@ class Report:
     """Functions that were too intricate to be followed, as `path: name`; nothing is reported for them."""
 
 
-@dataclass(frozen=True)
-class FixResult:
-    """A document's text after its fixes, what was applied, and what is left to report."""
-
-    text: str
-    applied: tuple[Fix, ...]
-    findings: tuple[Finding, ...]
-
-
 class Analysis:
     """What is known of one project while it is being checked: each module read, each function followed at most once."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self.documents: dict[Path, Document] = {}
+        """The files that could be checked, by the paths they were given by."""
         self.project = Project(config.root, (*config.exclude, *config.extend_exclude))
         self.types = Types(self.project, config.factories, config.providers)
         self.wiring = Wiring(self.types)
@@ -76,21 +66,36 @@ class Analysis:
         self.blocking = Blocking(self.types)
         self.requirements = Requirements(config.root, config.fastapi_version)
 
+    def after(self, changed: Mapping[Path, Document]) -> Analysis:
+        """The same project with another text in some files: nothing is known of it, but what is parsed stays parsed."""
+        analysis = Analysis(self.config)
+        analysis.documents = {**self.documents, **changed}
+        for document in (*self.project.documents, *changed.values()):
+            analysis.project.add(document)
+        return analysis
+
 
 def check(
-    paths: Sequence[Path], config: Config, *, fixes: bool = True, progress: Callable[[int, int], None] | None = None
+    paths: Sequence[Path],
+    config: Config,
+    *,
+    fixes: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+    analysis: Analysis | None = None,
 ) -> Report:
     """Check all Python files below `paths`; a file that can't be read is a problem, and the rest is still checked."""
     files, unreadable = discover(paths, root=config.root, exclude=(*config.exclude, *config.extend_exclude))
     problems = [Problem(path, message) for path, message in unreadable]
-    analysis = Analysis(config)
+    analysis = analysis or Analysis(config)
     findings: list[Finding] = []
     checked = 0
     for i, path in enumerate(files):
         if progress is not None:
             progress(i, len(files))
         try:
-            findings += check_document(Document.read(path), config, fixes=fixes, analysis=analysis)
+            document = Document.read(path)
+            findings += check_document(document, config, fixes=fixes, analysis=analysis)
+            analysis.documents[path] = document
             checked += 1
         except RecursionError:
             problems.append(Problem(path, "nested too deeply to be followed"))
@@ -124,7 +129,15 @@ def check_document(
     kept = [replace(finding, rows=rows) for finding, rows in found if not suppressions.hides(finding, rows)]
     if parsed and config.selects(*UNUSED_SUPPRESSION, False, path):
         kept += _unused(document, suppressions, found, chosen, fixes)
-    return tuple(sorted(kept, key=lambda finding: finding.order))
+    return tuple(sorted((_held(finding, config) for finding in kept), key=lambda finding: finding.order))
+
+
+def _held(finding: Finding, config: Config) -> Finding:
+    """The finding, its fix as safe as the configuration holds it to be."""
+    if finding.fix is None:
+        return finding
+    safety = config.safety(finding.code, finding.name, finding.fix.safety)
+    return replace(finding, fix=replace(finding.fix, safety=safety))
 
 
 def _unused(
@@ -216,50 +229,6 @@ def _visit(node: cst.CSTNode, visitors: dict[str, list[Visit]], context: Context
             else scope
         )
         stack.extend((part, inner) for part in reversed(children(current)))
-
-
-# --- the fix loop -------------------------------------------------------------------------------------------------
-
-
-def fix_document(document: Document, config: Config, *, unsafe: bool) -> FixResult:
-    """Apply fixes until nothing changes; a pass whose outcome would not parse is not applied. Writes nothing."""
-    applied: list[Fix] = []
-    findings = check_document(document, config)
-    for _ in range(MAX_PASSES):
-        chosen = _apart(f.fix for f in findings if f.fix is not None and (unsafe or f.fix.safety is Safety.SAFE))
-        if not chosen:
-            break
-        text = apply(document.text, [edit for fix in chosen for edit in fix.edits])
-        changed = Document.from_bytes(document.path, document.encode(text))
-        try:
-            _ = changed.module
-        except SyntaxProblem:
-            break
-        document = changed
-        applied += chosen
-        findings = check_document(document, config)
-    return FixResult(document.text, tuple(applied), findings)
-
-
-def _apart(fixes: Iterable[Fix]) -> list[Fix]:
-    """The first fixes, in the order of their places, that do not touch each other; an outer one before an inner one."""
-    chosen: list[Fix] = []
-    end = -1
-    for fix in sorted(fixes, key=lambda f: (min(e.start for e in f.edits), -max(e.end for e in f.edits))):
-        if min(edit.start for edit in fix.edits) > end:
-            chosen.append(fix)
-            end = max(edit.end for edit in fix.edits)
-    return chosen
-
-
-def apply(text: str, edits: Iterable[Edit]) -> str:
-    """The text with edits made that do not overlap."""
-    parts: list[str] = []
-    place = 0
-    for edit in sorted(edits, key=lambda e: (e.start, e.end)):
-        parts += [text[place : edit.start], edit.text]
-        place = edit.end
-    return "".join([*parts, text[place:]])
 
 
 def confession(error: Exception) -> str:

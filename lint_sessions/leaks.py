@@ -43,7 +43,7 @@ def opened_alone(context: Context, scope: Scope, leak: Leak, runs: Lifecycle) ->
     """The statement that opens the session, where its uses can go into a block of their own."""
     site = leak.site
     made = Acquisition.of(context.block, site.node) if site.node is not None else None
-    if made is None or made.rebinds() or made.is_half_closed(is_async=site.flavor.is_async):
+    if made is None or made.rebinds() or made.is_half_closed(is_async=site.flavor.is_async) or made.is_used_outside():
         return None
     function = scope.function
     if scope.is_generator or (site.flavor.is_async and (function is None or function.asynchronous is None)):

@@ -103,6 +103,8 @@ class Rule(cst.BatchableCSTVisitor):
     gates: ClassVar[tuple[bytes, ...]]
     """Regular expressions that must all match in a block for the rule to have anything to say there."""
     default: ClassVar[bool] = True
+    deferred_to: ClassVar[frozenset[str]] = frozenset()
+    """Codes of rules with graver things to say of the same function: once those are mended, this one speaks."""
     fixable: ClassVar[Safety | None] = None
     """The safest fix the rule can offer, or None."""
 

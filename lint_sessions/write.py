@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from pathlib import Path
+from typing import Final
+
+_WRITABLE: Final = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
+"""Root may write to a read-only file too, but somebody has said not to."""
 
 
 class WriteError(Exception):
@@ -12,11 +17,16 @@ class WriteError(Exception):
 
 
 def replace(path: Path, before: bytes, after: bytes) -> None:
-    """Put `after` in the place of `before`; a symlink stays one, and mode and ownership stay as they are."""
+    """Put `after` in the place of `before`; a symlink stays one, and mode and ownership stay as they are.
+
+    Another name of the same file (a hard link) keeps what was there before.
+    """
     target = Path(os.path.realpath(path))
     try:
+        if target.read_bytes() == after:
+            return  # by another name of it that was fixed as well
         _refuse_if_changed(target, before)
-        if not os.access(target, os.W_OK):
+        if not os.access(target, os.W_OK) or not target.stat().st_mode & _WRITABLE:
             raise WriteError("is read-only, so it was left alone")
         _replace(target, before, after)
     except OSError as error:

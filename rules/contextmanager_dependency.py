@@ -9,7 +9,6 @@ import libcst as cst
 
 from lint_sessions.context import Context
 from lint_sessions.edits import Lines
-from lint_sessions.project.calls import calls_of
 from lint_sessions.project.known import CONTEXT_DECORATORS
 from lint_sessions.project.names import dotted, parameters, walk
 from lint_sessions.project.scopes import Scope
@@ -67,7 +66,7 @@ class ContextmanagerDependency(Rule):
     ## Fix safety
     Safe with FastAPI 0.123.5 and newer: the decorator is taken away where nothing but `Depends` uses the function, and
     no request can have succeeded before. Unsafe with older versions, where some helper may enter what the route gets.
-    Where other code calls it, which needs the decorator, or a route enters it, there is no fix.
+    Where other code calls it or passes it on, which may need the decorator, or a route enters it, there is no fix.
     """
 
     code = "LS107"
@@ -134,7 +133,7 @@ def _is_entered(block: cst.CSTNode, marker: cst.Call) -> bool:
 
 
 def _undecorate(context: Context, scope: Scope, decorator: cst.Decorator, *, is_safe: bool) -> Fix | None:
-    if next(calls_of(context.types, scope), None) is not None:
+    if not context.is_only_depended_on(scope):
         return None
     lines = Lines(context.block)
     safety = Safety.SAFE if is_safe else Safety.UNSAFE

@@ -7,9 +7,10 @@ from functools import partial
 import libcst as cst
 
 from lint_sessions.context import Context
-from lint_sessions.edits import CLOSES, as_manager
+from lint_sessions.edits import CLOSES
 from lint_sessions.flow.providers import Delegation, Provider, delegations, provider
 from lint_sessions.flow.values import Cause, Raised
+from lint_sessions.imports import as_manager
 from lint_sessions.project.names import path_to, walk_scope
 from lint_sessions.project.scopes import Scope, last_name
 from lint_sessions.project.types import GeneratorType
@@ -128,7 +129,10 @@ def _enter(context: Context, found: Delegation, scope: Scope) -> Fix | None:
     loop, call, is_async = found.loop, found.call, found.is_async
     if loop.orelse is not None or any(isinstance(p, (cst.Break, cst.Continue)) for p in walk_scope(loop.body)):
         return None
-    manager, imports = as_manager(context.block, call, scope, is_async=is_async)
+    made = as_manager(context.types, context.block, call, scope, is_async=is_async)
+    if made is None:
+        return None
+    manager, imports = made
     start, end = (
         context.document.offset(place) for place in (context.block.span(loop)[0], context.block.span(call)[1])
     )

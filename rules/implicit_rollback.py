@@ -60,6 +60,7 @@ class ImplicitRollback(Rule):
     message = "`{provider}` commits after this `yield`, and leaves the rollback on an error to {close}"
     gates = (rb"\byield\b", rb"\bcommit\b")
     default = False
+    deferred_to = frozenset(["LS101", "LS104"])
     fixable = Safety.SAFE
 
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:

@@ -11,9 +11,15 @@ from lint_sessions.edits import Lines
 from lint_sessions.flow.lifecycle import Lifecycle
 from lint_sessions.flow.state import Poisoned
 from lint_sessions.flow.values import Held, Manager
+from lint_sessions.project.names import dotted
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.scripts import runs_once
 from lint_sessions.rule import Edit, Fix, Rule, Safety, TraceStep
+
+_DATABASE_ERRORS = frozenset(
+    ["SQLAlchemyError", "DBAPIError", "DatabaseError", "DataError", "IntegrityError", "OperationalError"]
+    + ["PendingRollbackError", "ProgrammingError", "StatementError"]
+)
 
 
 class MissingRollback(Rule):
@@ -58,9 +64,10 @@ class MissingRollback(Rule):
     poison the session.
 
     ## Fix safety
-    Safe: on the path on which the handler runs, every further use of the session would have raised. The rollback
-    becomes the first statement of the handler. Inside a `begin()` block no fix is offered: what is wanted there is a
-    savepoint.
+    The rollback becomes the first statement of the handler. Safe where only a failed flush or commit leads there, after
+    which every further use of the session would have raised. Unsafe where the handler takes other errors as well: what
+    was written before such an error, and could still have been committed, is undone too. Inside a `begin()` block no
+    fix is offered: what is wanted there is a savepoint.
     """
 
     code = "LS401"
@@ -75,15 +82,15 @@ class MissingRollback(Rule):
         runs = self.context.lifecycle(scope)
         found = {p.handler: p for p in reversed(runs.poisoned) if self.context.owns(p.handler)}
         for poisoned in found.values():
-            self._report(poisoned)
+            self._report(poisoned, runs)
         for left in _left_behind(runs):
             if left.handler in found or not self.context.owns(left.handler):
                 continue
             caller = self.context.summaries.poisoned_callers(scope, left.handler)
             if caller is not None:
-                self._report_caller(left, *caller)
+                self._report_caller(left, runs, *caller)
 
-    def _report(self, poisoned: Poisoned) -> None:
+    def _report(self, poisoned: Poisoned, runs: Lifecycle) -> None:
         short, use = self.context.short, poisoned.use
         lent = isinstance(poisoned.failed, cst.Yield)
         failed = f"a flush at `{short(poisoned.failed, 30)}`" if lent else f"`{short(poisoned.failed, 30)}`"
@@ -103,10 +110,10 @@ class MissingRollback(Rule):
         else:
             then = f"`{short(use, 30)}` raises PendingRollbackError"
             trace.append(TraceStep(use, "raises PendingRollbackError here"))
-        fix = partial(_roll_back_first, self.context, poisoned)
+        fix = partial(_roll_back_first, self.context, poisoned, runs)
         self.report(poisoned.handler, trace=trace, failed=failed, then=then, fix=fix)
 
-    def _report_caller(self, left: Poisoned, caller: Scope, poisoned: Poisoned) -> None:
+    def _report_caller(self, left: Poisoned, runs: Lifecycle, caller: Scope, poisoned: Poisoned) -> None:
         """The session is used again by a caller."""
         trace = [
             TraceStep(left.failed, "fails here and poisons the transaction"),
@@ -117,7 +124,7 @@ class MissingRollback(Rule):
             trace.append(TraceStep(poisoned.use, "raises PendingRollbackError here", caller.block))
         then = f"`{caller.name}` goes on and gets PendingRollbackError"
         failed = f"`{self.context.short(left.failed, 30)}`"
-        fix = partial(_roll_back_first, self.context, left)
+        fix = partial(_roll_back_first, self.context, left, runs)
         self.report(left.handler, trace=trace, failed=failed, then=then, fix=fix)
 
 
@@ -131,7 +138,7 @@ def _left_behind(runs: Lifecycle) -> list[Poisoned]:
     return list(found.values())
 
 
-def _roll_back_first(context: Context, poisoned: Poisoned) -> Fix | None:
+def _roll_back_first(context: Context, poisoned: Poisoned, runs: Lifecycle) -> Fix | None:
     """Make the rollback the first statement of the handler."""
     site, handler = poisoned.site, poisoned.handler
     if not isinstance(handler, cst.ExceptHandler):
@@ -162,4 +169,22 @@ def _roll_back_first(context: Context, poisoned: Poisoned) -> Fix | None:
         row = context.block.span(first)[0].row
         above = lines.with_comments(range(row, row + 1), context.block.span(handler)[0].row)
         edit = lines.insert(above.start, [lines.indent(row) + call])
-    return Fix("Roll back first", Safety.SAFE, (edit,))
+    return Fix("Roll back first", Safety.SAFE if _is_all_lost(poisoned, runs) else Safety.UNSAFE, (edit,))
+
+
+def _is_all_lost(poisoned: Poisoned, runs: Lifecycle) -> bool:
+    """Whether nothing that a rollback undoes is left on any path to the handler."""
+    handler, site = poisoned.handler, poisoned.site
+    if handler not in runs.spared or not isinstance(handler, cst.ExceptHandler):
+        return False
+    for spared, is_at_work in runs.spared[handler]:
+        if spared == site and (is_at_work or not (site.acquired or _is_for_databases(handler.type))):
+            return False
+    return True
+
+
+def _is_for_databases(kind: cst.BaseExpression | None) -> bool:
+    """Whether an except clause names errors of SQLAlchemy and no others."""
+    kinds = [element.value for element in kind.elements] if isinstance(kind, cst.Tuple) else [kind]
+    names = [dotted(part) for part in kinds if part is not None]
+    return bool(names) and all(name is not None and name.rpartition(".")[2] in _DATABASE_ERRORS for name in names)

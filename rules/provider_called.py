@@ -10,11 +10,12 @@ from functools import partial
 import libcst as cst
 
 from lint_sessions.context import Context
-from lint_sessions.edits import Acquisition, as_manager, siblings
+from lint_sessions.edits import Acquisition, siblings
 from lint_sessions.flow.lifecycle import Leak, Lifecycle
 from lint_sessions.flow.objects import may_close
 from lint_sessions.flow.steps import generator, is_named_provider, step_of
 from lint_sessions.flow.values import Held, Holder, Site
+from lint_sessions.imports import as_manager
 from lint_sessions.leaks import how, opened_alone, path
 from lint_sessions.project.names import children, path_to, walk, walk_scope
 from lint_sessions.project.scopes import Scope
@@ -294,7 +295,10 @@ def _enclosed(
 ) -> Fix | None:
     if not isinstance(call, cst.Call) or (is_async and (scope.function is None or not scope.function.asynchronous)):
         return None
-    manager, imports = as_manager(context.block, call, scope, is_async=is_async)
+    made = as_manager(context.types, context.block, call, scope, is_async=is_async)
+    if made is None:
+        return None
+    manager, imports = made
     found = opened.enclosed(f"{'async with' if is_async else 'with'} {manager} as {opened.name}:")
     return _fix((*found[0], *imports), is_async=is_async) if found is not None else None
 
@@ -305,7 +309,10 @@ def _enter_loop(context: Context, scope: Scope, loop: cst.For, call: cst.Call) -
     if loop.orelse is not None or any(isinstance(part, loops) for part in walk_scope(loop.body)):
         return None
     is_async = loop.asynchronous is not None
-    manager, imports = as_manager(context.block, call, scope, is_async=is_async)
+    made = as_manager(context.types, context.block, call, scope, is_async=is_async)
+    if made is None:
+        return None
+    manager, imports = made
     start, end = (
         context.document.offset(place) for place in (context.block.span(loop)[0], context.block.span(call)[1])
     )
@@ -313,8 +320,11 @@ def _enter_loop(context: Context, scope: Scope, loop: cst.For, call: cst.Call) -
     return _fix((Edit(start, end, header), *imports), is_async=is_async)
 
 
-def _replaced(context: Context, scope: Scope, call: cst.Call, *, is_async: bool) -> Fix:
-    manager, imports = as_manager(context.block, call, scope, is_async=is_async)
+def _replaced(context: Context, scope: Scope, call: cst.Call, *, is_async: bool) -> Fix | None:
+    made = as_manager(context.types, context.block, call, scope, is_async=is_async)
+    if made is None:
+        return None
+    manager, imports = made
     start, end = (context.document.offset(place) for place in context.block.span(call))
     return _fix((Edit(start, end, manager), *imports), is_async=is_async)
 

@@ -10,7 +10,6 @@ import libcst as cst
 from lint_sessions.context import Context
 from lint_sessions.edits import Lines
 from lint_sessions.flow.values import Held, Phase, Site
-from lint_sessions.project.calls import calls_of
 from lint_sessions.project.names import walk_scope
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.types import AwaitableType, FunctionType, SessionType, argument
@@ -59,8 +58,8 @@ class SessionReturned(Rule):
     whose users close what they get; the registry of a scoped session; a context manager that is returned unentered.
 
     ## Fix safety
-    Unsafe: the function becomes a generator. None is offered where it is called by other code, or returns at several
-    places.
+    Unsafe: the function becomes a generator. None is offered where other code calls it or passes it on, or where it
+    returns at several places.
     """
 
     code = "LS102"
@@ -153,7 +152,7 @@ def _yield_it(
     context: Context, node: cst.FunctionDef, scope: Scope, returns: list[cst.Return], site: Site, *, closed: bool
 ) -> Fix | None:
     """`return` becomes `yield`, in a `with` or `try` that closes."""
-    if len(returns) != 1 or next(calls_of(context.types, scope), None) is not None:
+    if len(returns) != 1 or not context.is_only_depended_on(scope):
         return None
     value = returns[0].value
     lines = Lines(context.block)

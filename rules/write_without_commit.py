@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import partial
 
 import libcst as cst
@@ -12,7 +13,7 @@ from lint_sessions.edits import Lines
 from lint_sessions.flow.lifecycle import Lost
 from lint_sessions.flow.units import lost_writes
 from lint_sessions.flow.values import Site
-from lint_sessions.project.names import dotted, parameters, walk, walk_scope
+from lint_sessions.project.names import bindings, children, dotted, parameters, walk, walk_scope
 from lint_sessions.project.scopes import Scope
 from lint_sessions.rule import Fix, Rule, Safety, TraceStep
 
@@ -62,12 +63,14 @@ class WriteWithoutCommit(Rule):
 
     ## Fix safety
     Unsafe: it stores what was not stored so far, which is its purpose. The commit becomes the last statement of the
-    block that closes the session, or the last one before its `return`. Where no block closes it there is no fix.
+    block that closes the session, or the last one before its `return`. Where no block closes it, or the block commits
+    on some path already, can be left before its end or goes on after an error, there is no fix.
     """
 
     code = "LS402"
     message = "`{write}` is lost: the session is closed with no commit"
     gates = (rb"\(",)
+    deferred_to = frozenset(["LS101", "LS301"])
     fixable = Safety.UNSAFE
 
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
@@ -102,7 +105,7 @@ class WriteWithoutCommit(Rule):
         made = lost.site.node if lost.site.node is not None else lost.write
         trace = [TraceStep(made, "acquired here"), TraceStep(lost.write, "written here")]
         trace += [TraceStep(place, "closed here, which rolls it back") for place in closes[-1:]]
-        fix = partial(_commit_last, self.context, lost)
+        fix = partial(_commit_last, self.context, lost, closes)
         self.report(lost.write, trace=trace, write=self.context.short(lost.write), fix=fix)
 
 
@@ -125,8 +128,8 @@ def _is_asked_for(function: cst.FunctionDef) -> bool:
     return any(isinstance(n, cst.Name) and n.value in names for test in tests for n in walk(test))
 
 
-def _commit_last(context: Context, lost: Lost) -> Fix | None:
-    """Commit at the end of the `with` block that closes the session."""
+def _commit_last(context: Context, lost: Lost, closes: Sequence[cst.CSTNode]) -> Fix | None:
+    """Commit at the end of the `with` block that closes the session, where each run that goes well comes by."""
     for block in walk(context.block.node):
         if not isinstance(block, cst.With) or not isinstance(block.body, cst.IndentedBlock):
             continue
@@ -134,7 +137,7 @@ def _commit_last(context: Context, lost: Lost) -> Fix | None:
         if item is None or item.asname is None or not any(part is lost.write for part in walk(block.body)):
             continue
         name = dotted(item.asname.name)
-        if name is None:
+        if name is None or any(place is not item for place in closes) or _ends_otherwise(block.body, name):
             return None
         lines, last = Lines(context.block), block.body.body[-1]
         call = f"await {name}.commit()" if lost.site.flavor.is_async else f"{name}.commit()"
@@ -146,3 +149,33 @@ def _commit_last(context: Context, lost: Lost) -> Fix | None:
             row = rows.start
         return Fix("Commit", Safety.UNSAFE, (lines.insert(row, [lines.indent(rows.start) + call]),))
     return None
+
+
+def _ends_otherwise(body: cst.IndentedBlock, name: str) -> bool:
+    """Whether a block commits somewhere already, can be left before its end with no error, goes on after an error, or
+    gives the name up: a commit at its end would not be on the path of the loss, or on others too."""
+    last = body.body[-1]
+    inner = body.body[:-1] if isinstance(last, cst.SimpleStatementLine) else body.body
+    return any(_goes_elsewhere(statement, name, in_loop=False) for statement in inner) or any(
+        binding.name == name for statement in body.body for binding in bindings(statement)
+    )
+
+
+def _goes_elsewhere(node: cst.CSTNode, name: str, *, in_loop: bool) -> bool:
+    match node:
+        case cst.Return() | cst.Del():
+            return True
+        case cst.Break() | cst.Continue():
+            return not in_loop
+        case cst.Attribute(attr=cst.Name("commit")) if dotted(node.value) == name:
+            return True
+        case cst.ExceptHandler(body=suite) | cst.ExceptStarHandler(body=suite) if not _raises(suite.body[-1]):
+            return True
+        case cst.FunctionDef() | cst.ClassDef() | cst.Lambda():
+            return False
+    in_loop = in_loop or isinstance(node, (cst.For, cst.While))
+    return any(_goes_elsewhere(part, name, in_loop=in_loop) for part in children(node))
+
+
+def _raises(statement: cst.CSTNode) -> bool:
+    return isinstance(statement, cst.SimpleStatementLine) and isinstance(statement.body[-1], cst.Raise)

@@ -7,7 +7,7 @@ from functools import partial
 import libcst as cst
 
 from lint_sessions.context import Context
-from lint_sessions.edits import Acquisition, without
+from lint_sessions.edits import Acquisition
 from lint_sessions.flow.lifecycle import Exit, Leak
 from lint_sessions.flow.providers import delegations
 from lint_sessions.flow.values import Site
@@ -134,7 +134,7 @@ def _end(leak: Leak) -> list[TraceStep]:
 def _close_in_finally(context: Context, site: Site, place: cst.Yield) -> Fix | None:
     """Guard everything after the acquisition by a finally that closes; an existing try gets the finally."""
     made = Acquisition.of(context.block, site.node) if site.node is not None else None
-    if made is None or made.rebinds() or made.is_half_closed(is_async=site.flavor.is_async):
+    if made is None or made.rebinds() or made.is_half_closed(is_async=site.flavor.is_async) or made.is_used_outside():
         return None
     at = next((i for i, statement in enumerate(made.rest) if any(part is place for part in walk(statement))), None)
     if at is None:
@@ -143,6 +143,11 @@ def _close_in_finally(context: Context, site: Site, place: cst.Yield) -> Fix | N
     around = made.rest[at]
     edits = _into_try(made, around, at, close) if isinstance(around, cst.Try) else _new_try(made, at, close)
     return Fix("Close in `finally`", Safety.SAFE, tuple(edits)) if edits else None
+
+
+def _is_last(made: Acquisition, suite: cst.BaseSuite, place: int) -> bool:
+    """Whether what follows in a suite has nothing to do with the session."""
+    return not any(made.mentions(statement) for statement in suite.body[place + 1 :])
 
 
 def _new_try(made: Acquisition, at: int, close: str) -> list[Edit]:
@@ -172,13 +177,13 @@ def _into_try(made: Acquisition, node: cst.Try, at: int, close: str) -> list[Edi
         return [] if closed else [lines.insert(last, [f"{indent}{step}{close}"])]
     gone: list[range] = []
     for handler in node.handlers:
-        closes = [s for s in handler.body.body if made.is_close(s)]
+        closes = [s for i, s in enumerate(handler.body.body) if made.is_close(s) and _is_last(made, handler.body, i)]
         if closes and len(closes) == len(handler.body.body):
             return []
         gone += [lines.rows([s]) for s in closes]
     if node.orelse is not None:
         body = node.orelse.body.body
-        closes = [s for s in body if made.is_close(s)]
+        closes = [s for i, s in enumerate(body) if made.is_close(s) and _is_last(made, node.orelse.body, i)]
         if closes and len(closes) == len(body):
             gone.append(range(lines.rows([node.orelse]).start, lines.rows(closes).stop))
         else:
@@ -188,6 +193,5 @@ def _into_try(made: Acquisition, node: cst.Try, at: int, close: str) -> list[Edi
         gone.append(lines.rows([after[0]]))
     elif any(made.is_close(s) for s in after):
         return []
-    return without(
-        [lines.insert(lines.rows([node]).stop, [f"{indent}finally:", f"{indent}{step}{close}"])], gone, lines
-    )
+    ending = lines.insert(lines.rows([node]).stop, [f"{indent}finally:", f"{indent}{step}{close}"])
+    return [ending, *(lines.delete(rows) for rows in gone)]

@@ -13,12 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from lint_sessions import __version__, cli, engine, progress
+from lint_sessions import __version__, cli, engine, fixing, progress
 from lint_sessions.config import Config
 from lint_sessions.report import STDIN
 from lint_sessions.rule import Edit, Finding, Fix, Position, Safety
 from lint_sessions.source.document import Document
-from lint_sessions.write import WriteError, replace
 
 Capture = pytest.CaptureFixture[str]
 Run = Callable[..., tuple[int, str, str]]
@@ -28,7 +27,8 @@ CHECK_DOCUMENT = engine.check_document
 
 
 def check_document(document: Document, config: Config, **_: object) -> tuple[Finding, ...]:
-    """`BAD` is LS301 with a safe fix, `WORSE` LS401 with an unsafe one, `BROKEN` a fault of ours."""
+    """`BAD` is LS301 with a safe fix, `SPOILED` with one that does harm, `WORSE` LS401 with an unsafe fix, `BROKEN` a
+    fault of ours."""
     found = []
     at = 0
     for row, line in enumerate(document.text.splitlines(keepends=True), 1):
@@ -36,12 +36,13 @@ def check_document(document: Document, config: Config, **_: object) -> tuple[Fin
             raise ValueError("no such luck")
         for word, code, name, safety in (
             ("BAD", "LS301", "unclosed-session", Safety.SAFE),
+            ("SPOILED", "LS301", "unclosed-session", Safety.SAFE),
             ("WORSE", "LS401", "missing-rollback", Safety.UNSAFE),
         ):
             column = line.find(word)
             if column >= 0 and config.selects(code, name, True, document.path):
                 start, end = Position(row, column + 1), Position(row, column + 1 + len(word))
-                edit = Edit(at + column, at + column + len(word), "GOOD")
+                edit = Edit(at + column, at + column + len(word), "(" if word == "SPOILED" else "GOOD")
                 found.append(Finding(document.path, start, end, code, name, "m", (), Fix("Do good", safety, (edit,))))
         at += len(line)
     return tuple(found)
@@ -392,6 +393,63 @@ class TestFix:
         assert run("check", "--diff", "worse.py") == (0, "", "Would fix 0 problems in 0 files.\n")
         assert run("check", "--diff", "--unsafe-fixes", "-q", "worse.py")[0] == 1
 
+    def test_fix_only_reports_nothing_of_what_is_left(self, run: Run) -> None:
+        assert run("check", "--fix-only") == (0, "Fixed 1 problem in 1 file.\n", "")
+        assert Path("bad.py").read_text("utf-8") == "y = GOOD\n"
+        assert run("check", "--fix-only") == (0, "Fixed 0 problems in 0 files.\n", "")
+        assert run("check", "--fix-only", "-q", "--unsafe-fixes") == (0, "", "")
+        assert Path("worse.py").read_text("utf-8") == "z = GOOD\n"
+        assert run("check", "--fix-only", "--output-format", "json") == (0, "[]\n", "")
+
+    def test_fix_only_is_silent_about_findings_and_nothing_else(self, run: Run) -> None:
+        Path("a.py").write_text("BROKEN\n", "utf-8")
+        assert run("check", "--fix-only")[:2] == (3, "Fixed 1 problem in 1 file.\n")
+        assert run("check", "--fix-only", "nowhere.py")[0] == 2
+        assert run("check", "--diff", "--fix-only", "bad.py", "worse.py")[0] == 0
+        assert run("check", "--diff", "--fix-only", "--unsafe-fixes", "worse.py")[0] == 1
+
+    def test_show_fixes(self, run: Run) -> None:
+        Path("bad.py").write_text("BAD\nBAD\nWORSE\n", "utf-8")
+        Path("new.py").write_text("BAD\n", "utf-8")
+        listed = (
+            "- bad.py:\n"
+            "    2 x LS301 (unclosed-session)\n"
+            "    1 x LS401 (missing-rollback)\n"
+            "- new.py:\n"
+            "    1 x LS301 (unclosed-session)\n"
+        )
+        argv = ("check", "--unsafe-fixes", "--show-fixes", "bad.py", "new.py")
+        status, out, err = run(*argv, "--diff")
+        assert (status, err) == (1, f"Would fix 4 problems in 2 files.\n{listed}")
+        assert "x LS" not in out
+        assert run(*argv, "--fix") == (0, f"Fixed 4 problems in 2 files.\n{listed}All checks passed: 2 files.\n", "")
+        assert run(*argv, "--fix") == (0, "All checks passed: 2 files.\n", "")
+
+    def test_a_file_that_cannot_be_checked_keeps_nobody_up(self, run: Run) -> None:
+        Path("a.py").write_text("y = z = BROKEN\n", "utf-8")
+        status, _, err = run("check", "--fix", "--unsafe-fixes")
+        assert (status, len(err.splitlines())) == (3, 1)
+        assert Path("bad.py").read_text("utf-8") == "y = GOOD\n"
+
+    def test_a_fault_in_the_fixes_leaves_the_findings(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(*_: object, **__: object) -> None:
+            raise RuntimeError("out of ideas")
+
+        monkeypatch.setattr(fixing, "fix", fail)
+        status, out, err = run("check", "--fix", "bad.py")
+        assert status == 3
+        assert out.startswith("bad.py:1:5: LS301 [*] m\n")
+        assert err.startswith("lint-sessions: the fixes: RuntimeError in ")
+
+    def test_a_fix_that_does_harm_is_a_fault_of_ours(self, run: Run) -> None:
+        Path("bad.py").write_text("GOOD = (BAD\n)\nBAD = SPOILED\n", "utf-8")
+        status, out, err = run("check", "--fix", "--output-format", "concise", "bad.py")
+        assert status == 3
+        assert out == "bad.py:3:8: LS301 m\nFixed 2 problems in 1 file.\nFound 1 problem in 1 file.\n"
+        [line] = err.splitlines()
+        assert line.startswith("lint-sessions: bad.py: the fix of LS301 unclosed-session in row 3 was not applied: ")
+        assert Path("bad.py").read_text("utf-8") == "GOOD = (GOOD\n)\nGOOD = SPOILED\n"
+
     def test_a_file_that_cannot_be_written_keeps_its_finding(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         def full(*_: object) -> None:
             raise OSError(28, "No space left on device")
@@ -496,6 +554,10 @@ class TestStandardInput:
             "Found 1 problem in 1 file (1 fixable with --fix --unsafe-fixes).",
         ]
 
+    def test_fix_only(self, run_on: Run) -> None:
+        fixed = "Fixed 1 problem in 1 file.\n"
+        assert run_on(b"BAD\nWORSE\n", "--fix-only") == (0, "GOOD\nWORSE\n", fixed)
+
     def test_fix_gives_back_what_it_cannot_fix(self, run_on: Run) -> None:
         assert run_on(b"x = 1\n", "--fix", "-q") == (0, "x = 1\n", "")
         assert run_on(b"BROKEN\n", "--fix", "-q")[:2] == (3, "BROKEN\n")
@@ -534,35 +596,6 @@ class TestProgress:
         monkeypatch.setattr(sys, "stderr", terminal := self.Terminal())
         assert cli.main(["check", "--quiet", "good.py"]) == 0
         assert terminal.getvalue() == ""
-
-
-class TestReplace:
-    def test_mode_and_owner_stay(self) -> None:
-        file = Path("bad.py")
-        file.chmod(0o750)
-        replace(file, file.read_bytes(), b"new\r\n")
-        assert file.read_bytes() == b"new\r\n"
-        assert stat.S_IMODE(file.stat().st_mode) == 0o750
-
-    def test_a_link_stays_one(self) -> None:
-        Path("link.py").symlink_to("bad.py")
-        replace(Path("link.py"), b"y = BAD\n", b"new")
-        assert Path("link.py").is_symlink()
-        assert Path("bad.py").read_bytes() == b"new"
-
-    def test_anothers_change_is_not_overwritten(self) -> None:
-        with pytest.raises(WriteError, match="changed while it was being checked"):
-            replace(Path("bad.py"), b"old", b"new")
-        assert Path("bad.py").read_bytes() == b"y = BAD\n"
-
-    def test_a_read_only_file_stays(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(os, "access", lambda *_: False)
-        with pytest.raises(WriteError, match="read-only"):
-            replace(Path("bad.py"), b"y = BAD\n", b"new")
-
-    def test_a_missing_file(self) -> None:
-        with pytest.raises(WriteError, match="could not be written: No such file"):
-            replace(Path("nowhere.py"), b"", b"new")
 
 
 CHECKOUT = Path(__file__).parents[1]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lint_sessions.config import EXCLUDE, Config, ConfigError, Configs, Selection
+from lint_sessions.rule import Safety
 
 KNOWN = (("LS000", "invalid-syntax"), ("LS101", "yield-without-finally"), ("LS301", "unclosed-session"))
 
@@ -37,6 +38,8 @@ def test_everything_can_be_configured(tmp_path: Path) -> None:
         factories = ["make_db", "app.db.Local"]
         providers = ["db"]
         fastapi-version = "0.115"
+        extend-safe-fixes = ["LS102"]
+        extend-unsafe-fixes = ["ALL"]
         owners = { commit = ["services/"], open = ["db.py"] }
         """,
     )
@@ -52,6 +55,8 @@ def test_everything_can_be_configured(tmp_path: Path) -> None:
         factories=("make_db", "app.db.Local"),
         providers=("db",),
         fastapi_version="0.115",
+        extend_safe_fixes=("LS102",),
+        extend_unsafe_fixes=("ALL",),
         owners=(("commit", ("services/",)), ("open", ("db.py",))),
     )
     assert {config} == {config}
@@ -230,6 +235,8 @@ class TestSelectors:
             pytest.param(Config(Path(), ignore=("ls301",)), "did you mean `LS301`?", id="case"),
             pytest.param(Config(Path(), ignore=("unclosed_session",)), "did you mean `unclosed-session`?", id="name"),
             pytest.param(Config(Path(), per_file_ignores=(("a", ("X",)),)), "`per-file-ignores.'a'`", id="per-file"),
+            pytest.param(Config(Path(), extend_safe_fixes=("LS9",)), "`extend-safe-fixes`", id="safe-fixes"),
+            pytest.param(Config(Path(), extend_unsafe_fixes=("LS9",)), "`extend-unsafe-fixes`", id="unsafe-fixes"),
             pytest.param(
                 Config(Path(), command=Selection(extend_select=("LS9",))),
                 "command line: `--extend-select`",
@@ -241,6 +248,26 @@ class TestSelectors:
         with pytest.raises(ConfigError) as caught:
             config.check_selectors(KNOWN)
         assert says in str(caught.value)
+
+
+class TestSafety:
+    @pytest.mark.parametrize(
+        ("safe", "unsafe", "given", "held"),
+        [
+            pytest.param((), (), Safety.SAFE, Safety.SAFE, id="as the rule says: safe"),
+            pytest.param((), (), Safety.UNSAFE, Safety.UNSAFE, id="as the rule says: unsafe"),
+            pytest.param(("LS301",), (), Safety.UNSAFE, Safety.SAFE, id="by code"),
+            pytest.param((), ("unclosed-session",), Safety.SAFE, Safety.UNSAFE, id="by name"),
+            pytest.param(("ALL",), (), Safety.UNSAFE, Safety.SAFE, id="all"),
+            pytest.param(("LS1",), ("LS102",), Safety.SAFE, Safety.SAFE, id="another rule"),
+            pytest.param(("LS301",), ("LS3",), Safety.UNSAFE, Safety.SAFE, id="the more specific selector wins"),
+            pytest.param(("ALL",), ("LS3",), Safety.SAFE, Safety.UNSAFE, id="and the other way round"),
+            pytest.param(("LS3",), ("LS3",), Safety.SAFE, Safety.UNSAFE, id="unsafe between equals"),
+        ],
+    )
+    def test_held(self, safe: tuple[str, ...], unsafe: tuple[str, ...], given: Safety, held: Safety) -> None:
+        config = Config(Path(), extend_safe_fixes=safe, extend_unsafe_fixes=unsafe)
+        assert config.safety("LS301", "unclosed-session", given) is held
 
 
 class TestOwners:

@@ -23,6 +23,7 @@ LAYERS = (
     {"rules"},
     {"registry"},
     {"engine"},
+    {"fixing"},
     {"pages"},
     {"report"},
     {"baseline", "changes"},

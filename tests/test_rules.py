@@ -8,6 +8,7 @@ its file in the same way. A `toml` block is the configuration.
 
 from __future__ import annotations
 
+import codecs
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import NamedTuple
 import libcst as cst
 import pytest
 
-from lint_sessions import engine
+from lint_sessions import engine, fixing
 from lint_sessions.config import OWN_FILE, Config, Configs
 from lint_sessions.source.document import Document
 
@@ -38,11 +39,13 @@ class Case(NamedTuple):
     table: str
 
 
-def cases() -> list[object]:
+def cases(*, fixed: bool = False) -> list[object]:
+    """All cases; or those that say what comes of the fixes."""
     return [
-        pytest.param(case(page.stem, text), id=f"{page.stem}: {title}")
+        pytest.param(found, id=f"{page.stem}: {title}")
         for page in sorted(Path(__file__).parent.glob("rules/*.md"))
         for title, text in pairs(TITLE.split(page.read_text(encoding="utf-8"))[1:])
+        if (found := case(page.stem, text)).fixed or not fixed
     ]
 
 
@@ -102,13 +105,30 @@ def found(root: Path, config: Config) -> list[tuple[str, int, str]]:
 def check_fixes(case: Case, root: Path, file: str) -> None:
     """The fixed text is the expected one, parses, has nothing left to fix, and is not fixed a second time."""
     document = Document.read(root / file)
-    fixed = engine.fix_document(document, config(case, root), unsafe=case.unsafe)
+    fixed = fixing.fix_document(document, config(case, root), unsafe=case.unsafe)
+    assert fixed.faults == ()
+    after = fixed.after(document)
     if file in case.fixed:
-        assert fixed.text == case.fixed[file]
-    if fixed.text == document.text:
+        assert after.text == case.fixed[file]
+    if after is document:
         return
-    cst.parse_module(fixed.text)
-    after = Document.from_bytes(root / file, document.encode(fixed.text))
-    assert engine.fix_document(after, config(case, root), unsafe=case.unsafe).text == fixed.text
+    cst.parse_module(after.text)
+    assert fixing.fix_document(after, config(case, root), unsafe=case.unsafe).changed == ()
     left = [finding.start.row for finding in engine.check_document(after, config(case, root))]
     assert len(left) < len([error for error in case.errors if error[0] == file])
+
+
+@pytest.mark.parametrize("case", cases(fixed=True))
+def test_fixes_keep_the_shape_of_a_file(case: Case, tmp_path: Path) -> None:
+    """With a byte order mark, tabs and CRLF they come to the same."""
+
+    def shaped(code: str) -> bytes:
+        return codecs.BOM_UTF8 + code.replace("    ", "\t").replace("\n", "\r\n").encode()
+
+    for file, code in (case.sources | case.others).items():
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_bytes(shaped(code) if file in case.sources else code.encode())
+    for file, expected in case.fixed.items():
+        document = Document.read(tmp_path / file)
+        fixed = fixing.fix_document(document, config(case, tmp_path), unsafe=case.unsafe)
+        assert (fixed.after(document).data, fixed.faults) == (shaped(expected), ())

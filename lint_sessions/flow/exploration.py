@@ -290,6 +290,10 @@ class Exploration:
 
     def handle(self, node: cst.ExceptHandler | cst.ExceptStarHandler, state: State) -> tuple[list[State], list[State]]:
         taken, going = dispatch(self.run, [node.type], state) if node.type is not None else ([state], [])
+        spared = self.result.spared.setdefault(node, set())
+        for site, session in (pair for s in taken for pair in s.sessions):
+            if session.failed is None and (session.phase is Phase.IDLE or session.is_at_work):
+                spared.add((site, session.is_at_work))
         inside = [swallow(s, node).wait(node, s.raised).note(node, "caught") for s in taken]
         if node.name is not None:
             inside = [self.run.assign(node.name.name, Truth.SOME, s) for s in inside]

@@ -111,6 +111,8 @@ class Lifecycle:
     begun_twice: list[BegunTwice] = field(default_factory=list)
     paused: list[Pause] = field(default_factory=list)
     """Of a generator that is followed to its yields: where it stands."""
+    spared: dict[cst.CSTNode, set[tuple[Site, bool]]] = field(default_factory=dict)
+    """By handler: the sessions that are sound on some path to it, and whether this function has begun their work."""
     gave_up: bool = False
 
     def leak_of(self, site: Site, *, lent: bool) -> Leak | None:

@@ -107,6 +107,11 @@ class Session:
     stored: bool = False
     """It was kept on `self` or given away; in a summary, an effect on the caller."""
 
+    @property
+    def is_at_work(self) -> bool:
+        """Whether a rollback would undo or end something."""
+        return self.phase is Phase.ACTIVE or self.pending or self.unsaved is not None
+
 
 # --- what a name or an expression can hold ---------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ import libcst as cst
 from lint_sessions.project.names import children, parameters
 from lint_sessions.project.scopes import Scope, leaves
 from lint_sessions.project.sessions import Types
-from lint_sessions.project.types import ClassType, FunctionType, InstanceType, Type
+from lint_sessions.project.types import ClassType, External, FunctionType, InstanceType, Type
 from lint_sessions.source.document import Block, SyntaxProblem
 
 
@@ -65,6 +65,55 @@ def calls_in(block: Block, scope: Scope) -> Iterator[Call]:
         if isinstance(node, (cst.FunctionDef, cst.ClassDef, cst.Lambda)):
             around = around.child(node, block)
         pending += [(part, around) for part in reversed(children(node))]
+
+
+@dataclass(frozen=True, eq=False)
+class Mention:
+    """A place that means a function, or may mean it, with the scope it stands in, and what it stands in directly."""
+
+    node: cst.CSTNode
+    around: tuple[cst.CSTNode, ...]
+    scope: Scope
+
+
+def mentions_of(types: Types, function: Scope) -> Iterator[Mention]:
+    """The places of the project that mean a function or may mean it, imports apart that give it no other name."""
+    word = re.compile(rf"\b{re.escape(function.name)}\b")
+    for module in types.project.modules:
+        if word.search(module.document.text):
+            for block, scope in leaves(module.blocks, types.module_scope(module)):
+                if word.search(module.document.text, block.start, block.end):
+                    for mention in _named(function.name, block, scope):
+                        if _may_mean(types, mention, function):
+                            yield mention
+
+
+def _named(name: str, block: Block, scope: Scope) -> Iterator[Mention]:
+    try:
+        pending: list[tuple[tuple[cst.CSTNode, ...], Scope]] = [((block.node,), scope)]
+    except SyntaxProblem:
+        return
+    while pending:
+        path, around = pending.pop()
+        node = path[-1]
+        match node:
+            case cst.Name(value=word) | cst.Attribute(attr=cst.Name(value=word)) if word == name:
+                yield Mention(node, path[:-1], around)
+            case cst.ImportFrom(names=[*aliases]) if any(a.asname and a.evaluated_name == name for a in aliases):
+                yield Mention(node, path[:-1], around)
+        inner = around.child(node, block) if isinstance(node, (cst.FunctionDef, cst.ClassDef, cst.Lambda)) else around
+        pending += [((*path, part), inner) for part in reversed(children(node))]
+
+
+def _may_mean(types: Types, mention: Mention, function: Scope) -> bool:
+    node = mention.node
+    if not isinstance(node, cst.Name | cst.Attribute):
+        return True
+    kind = types.infer(node, mention.scope)
+    if kind is not None:
+        return function in run_by(types, kind) or (isinstance(kind, External) and not kind.resolved)
+    found = mention.scope.lookup(node.value) if isinstance(node, cst.Name) else None
+    return isinstance(node, cst.Attribute) or (found is not None and found[0].is_module)
 
 
 def omits(call: cst.Call, callee: Type | None, function: Scope, parameter: str) -> bool:

@@ -104,6 +104,11 @@ class Project:
         module = self._modules[path] = Module(self, document)
         return module
 
+    @property
+    def documents(self) -> list[Document]:
+        """What has been read so far."""
+        return [module.document for module in self._modules.values() if module is not None]
+
     def at(self, path: Path) -> Module | None:
         """The module in a file, or None when it can't be read."""
         path = Path(os.path.abspath(path))
@@ -157,9 +162,7 @@ class Project:
         if folder not in self._listings:
             try:
                 with os.scandir(folder) as entries:
-                    found = frozenset(
-                        e.name for e in entries if e.name.endswith(".py") or ("." not in e.name and e.is_dir())
-                    )
+                    found = frozenset(e.name for e in entries if e.name.endswith(".py") or _is_package_folder(e))
             except OSError:
                 found = frozenset()
             self._listings[folder] = found
@@ -196,3 +199,11 @@ class Project:
                 elif depth < 4:
                     pending.append((inner, depth + 1))
         return {name: folders for name, folders in holders.items() if len(folders) == 1}
+
+
+def _is_package_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry of a folder is a folder whose name an import can give."""
+    if "." in entry.name:
+        return False
+    # Not `entry.is_dir()`, which raises an error where links lead in a circle.
+    return entry.is_dir(follow_symlinks=False) or (entry.is_symlink() and Path(entry.path).is_dir())

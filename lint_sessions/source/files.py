@@ -105,9 +105,10 @@ class _Walk:
                 path = f"{real.rstrip(os.sep)}{os.sep}{entry.name}"
                 if is_folder:
                     pending.append((shown / entry.name, entry.path, path))
-                elif entry.is_file():
+                # Not `entry.is_file()`, which raises an error where links lead in a circle.
+                elif entry.is_file(follow_symlinks=False) or Path(entry.path).is_file():
                     yield shown / entry.name, os.path.realpath(path) if entry.is_symlink() else path, None
-                elif not entry.is_dir():
+                elif not Path(entry.path).is_dir():
                     yield shown / entry.name, path, _why_not(Path(entry.path))
 
     def _leaves_out(self, folder: str, path: str, is_folder: bool) -> bool:

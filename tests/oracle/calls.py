@@ -15,7 +15,19 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from .world import PROGRAM, STAGE, Item, Mishap, Run, Watched, places, program_row, session_of, sessions_in
+from .world import (
+    PROGRAM,
+    STAGE,
+    Item,
+    Mishap,
+    Run,
+    Watched,
+    described,
+    places,
+    program_row,
+    session_of,
+    sessions_in,
+)
 
 MAX_TURNS = 2
 """Turns of one loop in one run."""
@@ -270,6 +282,7 @@ def close(run: Run, generator: Generator[Any, Any, Any]) -> None:
 
 def use(run: Run, value: object) -> Exception | None:
     """Whoever drives the generator runs a statement, or none, or one whose flush fails; gives that failure."""
+    run.choices.note(f"lends {described(value)}")
     session = session_of(value)
     if session is None or not session.is_active or run.choices.pick(2, "the user of the generator does nothing"):
         return None

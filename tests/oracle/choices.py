@@ -48,6 +48,9 @@ class Choices:
         self.taken.append(Taken(index, count, cost, what))
         return index
 
+    def note(self, what: str) -> None:
+        """Something to be seen from outside has happened; whoever compares runs writes it down."""
+
     def told(self) -> list[str]:
         """What was chosen, where it was not the first way."""
         return [f"{t.what}: {t.index}" if t.count > 2 else t.what for t in self.taken if t.index]
@@ -56,9 +59,10 @@ class Choices:
 class Search:
     """Every sequence of choices, those with few failures and few detours first."""
 
-    def __init__(self, limit: int, most: int = MAX_FAILURES) -> None:
+    def __init__(self, limit: int, most: int = MAX_FAILURES, made: type[Choices] = Choices) -> None:
         self.limit = limit
         self.most = most
+        self.made = made
         self.exhausted = False
         self.runs = 0
 
@@ -69,7 +73,7 @@ class Search:
             if self.runs >= self.limit:
                 return
             rank, _, prefix = heapq.heappop(waiting)
-            choices = Choices(prefix, self.most)
+            choices = self.made(prefix, self.most)
             self.runs += 1
             yield choices
             indexes = [taken.index for taken in choices.taken]

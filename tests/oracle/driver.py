@@ -8,7 +8,7 @@ import atexit
 import contextlib
 import gc
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from inspect import isasyncgen, iscoroutine, isgenerator
 from types import CodeType
@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import exc
 
 from . import calls
-from .choices import MAX_FAILURES, Search
+from .choices import MAX_FAILURES, Choices, Search
 from .instrument import AnyFunction, entries, handled, instrument, reachable
 from .world import (
     ASYNC,
@@ -33,6 +33,7 @@ from .world import (
     SessionLocal,
     Spoiled,
     Watched,
+    described,
     sessions_in,
     settle,
 )
@@ -66,7 +67,7 @@ def observe(text: str, limit: int = MAX_RUNS, failures: int = MAX_FAILURES) -> O
     starts = [(entry, reachable(tree, entry)) for entry in entries(tree)]
     keys = [(limit, failures, *(ast.unparse(function) for function in functions)) for _, functions in starts]
     observed = Observed()
-    with _quiet():
+    with quiet():
         code = compile(instrument(tree), PROGRAM, "exec")
         for (entry, functions), key in zip(starts, keys, strict=True):
             if key not in _KNOWN:
@@ -78,7 +79,7 @@ def observe(text: str, limit: int = MAX_RUNS, failures: int = MAX_FAILURES) -> O
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """No warnings, and no garbage collector that closes what a program has left open."""
     collects = gc.isenabled()
     gc.disable()
@@ -109,16 +110,24 @@ def _moved(observed: Observed, functions: Sequence[AnyFunction], way: int) -> Ob
 
 
 def _search(entry: AnyFunction, functions: Sequence[AnyFunction], code: CodeType, search: Search) -> Observed:
-    caught = {row: [CLASSES[name] for name in names if name in CLASSES] for row, names in handled(functions).items()}
     observed = Observed()
+    for run in performed(entry, functions, code, search):
+        observed.spoiled |= bool(run.spoiled)
+        for harm in run.harms:
+            observed.harms.setdefault(harm, [*run.choices.told(), f"in {entry.name}"])
+    observed.runs, observed.exhausted = search.runs, search.exhausted
+    return observed
+
+
+def performed(
+    entry: AnyFunction, functions: Sequence[AnyFunction], code: CodeType, search: Iterable[Choices]
+) -> Iterator[Run]:
+    """The runs of an entry that these choices give."""
+    caught = {row: [CLASSES[name] for name in names if name in CLASSES] for row, names in handled(functions).items()}
     for choices in search:
         run = Run(choices, entry.name, caught)
         _perform(run, code, entry)
-        observed.spoiled |= bool(run.spoiled)
-        for harm in run.harms:
-            observed.harms.setdefault(harm, [*choices.told(), f"in {entry.name}"])
-    observed.runs, observed.exhausted = search.runs, search.exhausted
-    return observed
+        yield run
 
 
 CLASSES: dict[str, type[Exception]] = {
@@ -177,7 +186,7 @@ def _drive(run: Run, function: Callable[..., Any], arguments: Sequence[Any]) -> 
         if isgenerator(result):
             calls.serve(run, result)
         else:
-            _hand_on(result)
+            _hand_on(run, result)
     except (Spoiled, Exception) as error:
         _end(run, error)
 
@@ -189,7 +198,7 @@ async def _drive_async(run: Run, function: Callable[..., Any], arguments: Sequen
         if isinstance(result, contextlib._AsyncGeneratorContextManager):
             result = result.gen
         if iscoroutine(result):
-            _hand_on(await result)
+            _hand_on(run, await result)
         elif isasyncgen(result):
             await calls.serve_async(run, result)
     except (Spoiled, asyncio.CancelledError, Exception) as error:
@@ -199,9 +208,11 @@ async def _drive_async(run: Run, function: Callable[..., Any], arguments: Sequen
 def _end(run: Run, error: BaseException) -> None:
     if isinstance(error, NameError) or (isinstance(error, AttributeError) and error.obj is None):
         run.spoil("a name that holds nothing")
+    run.choices.note(f"raises {type(error).__name__}")
 
 
-def _hand_on(result: object) -> None:
+def _hand_on(run: Run, result: object) -> None:
+    run.choices.note(f"returns {described(result)}")
     for session in sessions_in(result):
         session.kept = True
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lint_sessions.config import Config
 from lint_sessions.engine import Analysis, check_document
+from lint_sessions.rule import Finding
 from lint_sessions.source.document import Document
 
 from .driver import MAX_RUNS, Observed, observe
@@ -33,9 +34,14 @@ def lint(text: str) -> Verdict:
     analysis = Analysis(config)
     document = Document.from_bytes(ROOT / "main.py", text.encode())
     for finding in check_document(document, config, fixes=False, analysis=analysis):
-        row = finding.trace[0].position.row if finding.code == "LS101" else finding.start.row
-        found.add(Harm(finding.code, row))
+        found.add(harm_of(finding))
     return Verdict(frozenset(found), any(runs.gave_up for runs in analysis.summaries._lifecycles.values()))
+
+
+def harm_of(finding: Finding) -> Harm:
+    """What a finding says goes wrong."""
+    row = finding.trace[0].position.row if finding.code == "LS101" else finding.start.row
+    return Harm(finding.code, row)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from types import FrameType
 from typing import Any
 
 from greenlet import getcurrent
-from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy import Connection, create_engine, event, inspect, text
 from sqlalchemy.exc import IntegrityError, InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, SessionTransaction, mapped_column, sessionmaker
@@ -170,6 +170,8 @@ class Watched(Session):
         self.reopened: int | None = None
         """The row that first used it after its close."""
         self.excused = False
+        self.added: list[tuple[int | None, Item]] = []
+        """What the program has added, by its row, and not stored yet."""
         self.unsaved: int | None = None
         """The row that first added something not committed since. `excused`: an error is the reason."""
         self.swallowed: int | None = None
@@ -257,7 +259,9 @@ class Watched(Session):
             if self.unsaved is None:
                 rows = dict(places(sys._getframe(1)))
                 self.unsaved = rows.get(self.owner, next(reversed(rows.values()), None))
-        self.guard(super().add, (Item(),), {})
+        row = Item()
+        self.added.append((program_row(), row))
+        self.guard(super().add, (row,), {})
 
     def flush(self, *args: Any, **options: Any) -> None:
         if not self.depth and STAGE.run is not None and not self.new and not self.shut:
@@ -293,6 +297,8 @@ class Watched(Session):
     def rollback(self) -> None:
         self.unsaved = None
         self.forget()
+        if STAGE.run is not None and not self.depth:
+            STAGE.run.choices.note(f"rolls back at row {program_row()}")
         super().rollback()
 
     def close(self) -> None:
@@ -339,6 +345,17 @@ def sessions_in(value: object) -> Iterable[Watched]:
         session = session_of(part)
         if session is not None:
             yield session
+
+
+def described(value: object) -> str:
+    """What somebody outside of the program sees of a value."""
+    if isinstance(value, (tuple, list)):
+        return f"({', '.join(described(part) for part in value)})"
+    session = session_of(value)
+    if session is None:
+        return repr(value) if value is None or isinstance(value, bool) else type(value).__name__
+    whose = f"a session of row {session.row}" if session.row is not None else "the session it was given"
+    return f"{whose}, closed" if session.shut else whose
 
 
 # --- the engine -------------------------------------------------------------------------------------------------------
@@ -399,6 +416,14 @@ def _after_begin(session: Session, transaction: object, connection: Connection) 
             session.reopened = rows.get(session.owner, next(reversed(rows.values()), None))
 
 
+def _after_commit(session: Session) -> None:
+    if STAGE.run is not None and isinstance(session, Watched) and not session.in_nested_transaction():
+        for row, item in session.added:
+            if inspect(item).persistent:
+                STAGE.run.choices.note(f"what row {row} adds is stored")
+        session.added.clear()
+
+
 def _checkin(connection: object, record: Any) -> None:
     session = record.record_info.pop("holder", None)
     if session is not None:
@@ -410,6 +435,7 @@ _INNER = _engine()
 _INNER.dialect.is_async = True  # nothing in it waits, save where `may_fail` does
 ASYNC = AsyncEngine(_INNER)
 event.listen(Watched, "after_begin", _after_begin)
+event.listen(Watched, "after_commit", _after_commit)
 atexit.register(ENGINE.dispose)
 atexit.register(_INNER.dispose)
 
