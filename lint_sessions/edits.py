@@ -18,6 +18,16 @@ from lint_sessions.rule import Edit, Fix, Position, Safety
 from lint_sessions.source.document import Block, Document
 
 
+def apply(text: str, edits: Iterable[Edit]) -> str:
+    """The text with edits made that do not overlap."""
+    parts: list[str] = []
+    place = 0
+    for edit in sorted(edits, key=lambda e: (e.start, e.end)):
+        parts += [text[place : edit.start], edit.text]
+        place = edit.end
+    return "".join([*parts, text[place:]])
+
+
 class Lines:
     """The rows of one block's document, and edits on whole rows."""
 
@@ -79,6 +89,10 @@ class Lines:
         if before and not before.endswith(("\n", "\r")):
             text = newline + text.removesuffix(newline)
         return Edit(place, place, text)
+
+    def copied(self, rows: range) -> list[str]:
+        """The text of rows, without their newlines."""
+        return [self.text(row).rstrip("\r\n") for row in rows]
 
     def delete(self, rows: range) -> Edit:
         """Take out whole rows."""

@@ -15,6 +15,7 @@ import libcst as cst
 
 from lint_sessions.config import Config
 from lint_sessions.context import Context
+from lint_sessions.edits import apply
 from lint_sessions.flow.blocking import Blocking
 from lint_sessions.flow.summaries import SummaryTable
 from lint_sessions.project.modules import Project
@@ -250,16 +251,6 @@ def _apart(fixes: Iterable[Fix]) -> list[Fix]:
             chosen.append(fix)
             end = max(edit.end for edit in fix.edits)
     return chosen
-
-
-def apply(text: str, edits: Iterable[Edit]) -> str:
-    """The text with edits made that do not overlap."""
-    parts: list[str] = []
-    place = 0
-    for edit in sorted(edits, key=lambda e: (e.start, e.end)):
-        parts += [text[place : edit.start], edit.text]
-        place = edit.end
-    return "".join([*parts, text[place:]])
 
 
 def confession(error: Exception) -> str:
