@@ -192,6 +192,14 @@ def call_of(statement: cst.CSTNode, name: str, methods: frozenset[str]) -> bool:
 CLOSES = frozenset(["close", "aclose"])
 
 
+def only_closes(statement: cst.CSTNode, name: str) -> cst.Finally | None:
+    """The `finally` of a `try` that does nothing but close what a name holds."""
+    match statement:
+        case cst.Try(finalbody=cst.Finally(body=cst.IndentedBlock(body=[only])) as clause):
+            return clause if call_of(only, name, CLOSES) else None
+    return None
+
+
 def closed_name(statement: cst.CSTNode) -> str | None:
     """The name that a statement does nothing but close."""
     names = {part.value for part in walk(statement) if isinstance(part, cst.Name)}
@@ -275,17 +283,19 @@ class Acquisition:
             Edit(start, end, header),
             *lines.deeper(range(lines.rows([self.statement]).stop, lines.rows(body).stop), lines.step),
         ]
-        gone = [lines.rows([s]) for s in [*self.inner_closes(body), *(rest[last : last + 1] if closes else [])]]
+        gone = [lines.rows([s]) for s in [*inner_closes(body, self.name), *(rest[last : last + 1] if closes else [])]]
         return tuple(without(edits, gone, lines)), closes
 
-    def inner_closes(self, statements: Iterable[cst.CSTNode]) -> list[cst.CSTNode]:
-        """Close statements inside others that can be taken out because something else stands beside them."""
-        found: list[cst.CSTNode] = []
-        for statement in statements:
-            for part in walk(statement):
-                if isinstance(part, cst.IndentedBlock) and len(part.body) > 1:
-                    found += [inner for inner in part.body if self.is_close(inner)]
-        return found
+
+def inner_closes(statements: Iterable[cst.CSTNode], name: str) -> list[cst.CSTNode]:
+    """Statements inside others that do nothing but close what a name holds, and can be taken out because something
+    else stands beside them."""
+    found: list[cst.CSTNode] = []
+    for statement in statements:
+        for part in walk(statement):
+            if isinstance(part, cst.IndentedBlock) and len(part.body) > 1:
+                found += [inner for inner in part.body if call_of(inner, name, CLOSES)]
+    return found
 
 
 def _wrapped(statement: cst.CSTNode) -> cst.CSTNode:

@@ -34,14 +34,14 @@ class Trial:
     def _functions(self, module: Module) -> Iterator[Scope]:
         return (scope for _, scope in functions(module.blocks, self._context.types.module_scope(module)))
 
-    def is_better(self, scope: Scope, *, than: int) -> bool:
-        """Whether a function now uses a closed session in fewer than so many places, does no harm that it did not do
-        before, and hands out no session that is closed by then, nor something that has still to run in one."""
+    def is_sound(self, scope: Scope, *, reopened: int) -> bool:
+        """Whether a function now uses a closed session in no more than so many places, does no harm that it did not
+        do before, and hands out no session that is closed by then, nor something that has still to run in one."""
         after = next((new for old, new in self._pairs if old is scope and new.name == old.name), None)
         if after is None:
             return False
         runs = self._context.lifecycle(after)
-        if runs.gave_up or len({id(leak.reopened) for leak in runs.leaks if leak.reopened is not None}) >= than:
+        if runs.gave_up or len({id(leak.reopened) for leak in runs.leaks if leak.reopened is not None}) > reopened:
             return False
         known = self._harm(self._context.lifecycle(scope), scope)
         return not _hands_out(runs) and all(new <= old for new, old in zip(self._harm(runs, after), known, strict=True))
@@ -86,7 +86,7 @@ def is_read_late(inside: Sequence[cst.CSTNode], after: Sequence[cst.CSTNode], se
     if any(mentions(statement, name) for statement in after for name in names):
         return True
     fresh = {n.value for s in inside for c in walk(s) if _refreshes(c) for n in walk(c) if isinstance(n, cst.Name)}
-    return any(name in names - fresh for part in _returned(inside) for name in _whole(part))
+    return any(name in names - fresh for part in _returned(inside) for name in names_given(part))
 
 
 def returns_lazily(statements: Sequence[cst.CSTNode], session: str) -> bool:
@@ -100,7 +100,7 @@ def returns_lazily(statements: Sequence[cst.CSTNode], session: str) -> bool:
     for value in _returned(statements):
         if any(_is_kept(part) and mentions(part, name) for part in walk(value) for name in (session, *lazy)):
             return True
-        if not _whole(value, calls=False).isdisjoint((session, *lazy)) or _is_lazy(value, session):
+        if not names_given(value, calls=False).isdisjoint((session, *lazy)) or _is_lazy(value, session):
             return True
     return False
 
@@ -124,7 +124,7 @@ def _returned(statements: Iterable[cst.CSTNode]) -> Iterator[cst.BaseExpression]
                 yield part.value
 
 
-def _whole(value: cst.BaseExpression, *, calls: bool = True) -> set[str]:
+def names_given(value: cst.BaseExpression, *, calls: bool = True) -> set[str]:
     """The names in an expression that are used as they are: not for an attribute, and not as what is called; also
     as arguments of `calls`."""
     found: set[str] = set()

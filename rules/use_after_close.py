@@ -9,7 +9,7 @@ from functools import partial
 import libcst as cst
 
 from lint_sessions.context import Context
-from lint_sessions.edits import CLOSES, Lines, call_of, closed_name, siblings
+from lint_sessions.edits import CLOSES, Lines, call_of, closed_name, only_closes, siblings
 from lint_sessions.flow.lifecycle import Leak
 from lint_sessions.flow.values import Site
 from lint_sessions.project.names import mentions, path_to, walk
@@ -120,7 +120,7 @@ def _close_later(context: Context, scope: Scope, leak: Leak, uses: Sequence[cst.
         if not end.may_take_in(last, leak.site.flavor):
             continue
         for edits in end.moved(last):
-            if Trial(context, edits).is_better(scope, than=count):
+            if Trial(context, edits).is_sound(scope, reopened=count - 1):
                 title = "Move the end of the block" if end.is_block else "Move the close"
                 return Fix(title, Safety.UNSAFE, tuple(edits))
     return None
@@ -153,7 +153,7 @@ class _End:
                 ) if isinstance(part.body, cst.IndentedBlock):
                     return cls._at(context, place, name, part)
                 case cst.SimpleStatementLine() if (closed := closed_name(part)) is not None:
-                    around = _only_closing(context.block.node, part)
+                    around = _closing(context.block.node, part, closed)
                     return cls._at(context, place, closed, around or part)
                 case cst.BaseStatement():
                     return None
@@ -227,12 +227,13 @@ class _End:
         ]
 
 
-def _only_closing(root: cst.CSTNode, statement: cst.CSTNode) -> cst.Try | None:
+def _closing(root: cst.CSTNode, statement: cst.CSTNode, name: str) -> cst.Try | None:
     """The `try` whose `finally` does nothing but close, and whose handlers all raise again what they take."""
-    for part in walk(root):
-        match part:
-            case cst.Try(orelse=None, finalbody=cst.Finally(body=cst.IndentedBlock(body=[only]))) if only is statement:
-                return part if all(_raises_again(handler) for handler in part.handlers) else None
+    tried = (part for part in walk(root) if isinstance(part, cst.Try) and part.orelse is None)
+    for part in tried:
+        clause = only_closes(part, name)
+        if clause is not None and clause.body.body[0] is statement:
+            return part if all(_raises_again(handler) for handler in part.handlers) else None
     return None
 
 
