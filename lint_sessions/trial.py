@@ -82,11 +82,12 @@ def is_read_late(inside: Sequence[cst.CSTNode], after: Sequence[cst.CSTNode], se
     again when they are over."""
     if not any(isinstance(p, cst.Attribute) and p.attr.value in _ENDING for s in inside for p in walk(s)):
         return False
-    names = bound_in(inside) - {session}
+    names = (bound_in(inside) | _arguments(inside, "add", "add_all", "merge")) - {session}
     if any(mentions(statement, name) for statement in after for name in names):
         return True
-    fresh = {n.value for s in inside for c in walk(s) if _refreshes(c) for n in walk(c) if isinstance(n, cst.Name)}
-    return any(name in names - fresh for part in _returned(inside) for name in names_given(part))
+    return any(
+        name in names - _arguments(inside, "refresh") for part in _returned(inside) for name in names_given(part)
+    )
 
 
 def returns_lazily(statements: Sequence[cst.CSTNode], session: str) -> bool:
@@ -115,6 +116,13 @@ def _is_kept(node: cst.CSTNode) -> bool:
 def bound_in(statements: Iterable[cst.CSTNode]) -> set[str]:
     """The names that some statements bind."""
     return {binding.name for statement in statements for binding in bindings(statement)}
+
+
+def _arguments(statements: Iterable[cst.CSTNode], *methods: str) -> set[str]:
+    """The names in what some methods are given."""
+    calls = (part for s in statements for part in walk(s) if isinstance(part, cst.Call))
+    given = (arg for c in calls if isinstance(c.func, cst.Attribute) and c.func.attr.value in methods for arg in c.args)
+    return {name for arg in given for name in names_given(arg.value, calls=False)}
 
 
 def _returned(statements: Iterable[cst.CSTNode]) -> Iterator[cst.BaseExpression]:
@@ -162,7 +170,3 @@ def _is_lazy(value: cst.BaseExpression, session: str) -> bool:
 
 
 _UNREAD = BUILDERS | (PLURAL - {"all", "fetchall", "fetchmany"}) | {"stream_scalars"}
-
-
-def _refreshes(node: cst.CSTNode) -> bool:
-    return isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and node.func.attr.value == "refresh"

@@ -183,7 +183,8 @@ def _is_known_elsewhere(module: Module, name: str) -> bool:
     """Whether another module seems to get at what this one calls `name`."""
     stem, project = re.escape(module.path.stem), module.project
     imported = rf"\bfrom\s+[.\w]*\b{stem}\s+import\b\s*(?:\([^)]*|[^\n(]*?)(?:\b{name}\b|\*)"
-    return stem == "__init__" or project.mentions(re.compile(rf"{imported}|\b{stem}\.{name}\b|\b{stem}\s+as\s+\w"))
+    named = rf"(?<!/)\b{stem}\.{name}\b"  # but not in `sqlite:///app.db`
+    return stem == "__init__" or project.mentions(re.compile(rf"{imported}|{named}|\b{stem}\s+as\s+\w"))
 
 
 def _outside_functions(module: Module) -> Iterator[Block]:
@@ -285,7 +286,9 @@ class _User:
         inside = body[first:last] if closes else body[first : last + 1]
         if returns_lazily(inside, self.name):
             return None
-        if self.flavor.expires is not False and is_read_late(inside, body[last + 1 :], self.name):
+        if self.flavor.expires is not False and is_read_late(
+            body[: last + 1], [] if closes else body[last + 1 :], self.name
+        ):
             return None
         return self._enclosed(body, first, last, f"{'async ' * self.flavor.is_async}with {call} as {self.name}:")
 
