@@ -94,6 +94,13 @@ class Lines:
         """The text of rows, without their newlines."""
         return [self.text(row).rstrip("\r\n") for row in rows]
 
+    def with_blank(self, rows: range) -> range:
+        """The rows, and the blank ones above that would stand twice when they are gone."""
+        first = rows.start
+        while not self.text(rows.stop).strip() and first > 1 and not self.text(first - 1).strip():
+            first -= 1
+        return range(first, rows.stop)
+
     def delete(self, rows: range) -> Edit:
         """Take out whole rows."""
         return Edit(self.start(rows.start), self.start(rows.stop), "")

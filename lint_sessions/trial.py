@@ -13,7 +13,7 @@ from lint_sessions.flow.callers import functions
 from lint_sessions.flow.lifecycle import Lifecycle
 from lint_sessions.flow.operations import BUILDERS, PLURAL
 from lint_sessions.flow.slow import is_slow
-from lint_sessions.flow.values import Derived, Form, sites_in
+from lint_sessions.flow.values import Derived, Form, Items, sites_in
 from lint_sessions.project.modules import Module
 from lint_sessions.project.names import bindings, children, mentions, walk
 from lint_sessions.project.scopes import Scope, last_name
@@ -74,6 +74,18 @@ def _hands_out(runs: Lifecycle) -> bool:
     return False
 
 
+def gives_instances(runs: Lifecycle) -> bool:
+    """Whether some run returns what it has read, so that relationships may be loaded when it is done."""
+    values = [value for _, value in runs.returned]
+    while values:
+        match values.pop():
+            case Derived():
+                return True
+            case Items(items=parts):
+                values += parts
+    return False
+
+
 _ENDING = frozenset(["commit", "rollback", "expire", "expire_all", "close", "aclose"])
 
 
@@ -82,11 +94,14 @@ def is_read_late(inside: Sequence[cst.CSTNode], after: Sequence[cst.CSTNode], se
     again when they are over."""
     if not any(isinstance(p, cst.Attribute) and p.attr.value in _ENDING for s in inside for p in walk(s)):
         return False
-    names = (bound_in(inside) | _arguments(inside, "add", "add_all", "merge")) - {session}
+    values = {b.name for s in inside for b in bindings(s) if b.value is not None}
+    names = (values | _arguments(inside, "add", "add_all", "merge")) - {session}
     if any(mentions(statement, name) for statement in after for name in names):
         return True
     return any(
-        name in names - _arguments(inside, "refresh") for part in _returned(inside) for name in names_given(part)
+        name in names - _arguments(inside, "refresh", "delete")
+        for part in _returned(inside)
+        for name in names_given(part)
     )
 
 
@@ -99,18 +114,21 @@ def returns_lazily(statements: Sequence[cst.CSTNode], session: str) -> bool:
         if binding.value is not None and _is_lazy(binding.value, session)
     }
     for value in _returned(statements):
-        if any(_is_kept(part) and mentions(part, name) for part in walk(value) for name in (session, *lazy)):
+        if any(_keeps(part, {session, *lazy}, session) for part in walk(value)):
             return True
         if not names_given(value, calls=False).isdisjoint((session, *lazy)) or _is_lazy(value, session):
             return True
     return False
 
 
-def _is_kept(node: cst.CSTNode) -> bool:
-    """Whether an expression makes something that may use later on what it is given: an object, by its name."""
-    if isinstance(node, cst.Call):
-        return (last_name(node.func) or "").lstrip("_")[:1].isupper()
-    return isinstance(node, (cst.GeneratorExp, cst.Lambda))
+def _keeps(node: cst.CSTNode, names: set[str], session: str) -> bool:
+    """Whether an expression makes something that may use later on what these names hold: an object, by its name."""
+    match node:
+        case cst.GeneratorExp() | cst.Lambda():
+            return any(mentions(node, name) for name in names)
+        case cst.Call(func=func, args=args) if (last_name(func) or "").lstrip("_")[:1].isupper():
+            return any(not names.isdisjoint(names_given(a.value)) or _is_lazy(a.value, session) for a in args)
+    return False
 
 
 def bound_in(statements: Iterable[cst.CSTNode]) -> set[str]:
@@ -133,15 +151,15 @@ def _returned(statements: Iterable[cst.CSTNode]) -> Iterator[cst.BaseExpression]
 
 
 def names_given(value: cst.BaseExpression, *, calls: bool = True) -> set[str]:
-    """The names in an expression that are used as they are: not for an attribute, and not as what is called; also
-    as arguments of `calls`."""
+    """The names in an expression that are used as they are: not for an attribute, and not as what is called or gone
+    over; also as arguments of `calls`."""
     found: set[str] = set()
     stack: list[cst.CSTNode] = [value]
     while stack:
         match stack.pop():
             case cst.Name(value=name):
                 found.add(name)
-            case cst.Attribute(value=cst.Name()) | cst.Subscript(value=cst.Name()):
+            case cst.Attribute(value=cst.Name()) | cst.Subscript(value=cst.Name()) | cst.CompFor():
                 pass
             case cst.Call(func=func, args=args):
                 stack += [arg.value for arg in args] if calls else []

@@ -20,7 +20,7 @@ from lint_sessions.project.scripts import is_main_part, is_test
 from lint_sessions.project.types import External, Flavor, InstanceType, SessionType
 from lint_sessions.rule import Edit, Fix, LateFix, Rule, Safety, TraceStep
 from lint_sessions.source.document import Block
-from lint_sessions.trial import Trial, bound_in, is_read_late, names_given, returns_lazily
+from lint_sessions.trial import Trial, bound_in, gives_instances, is_read_late, names_given, returns_lazily
 
 _APPLICATIONS = frozenset(["FastAPI", "Starlette", "Litestar"])
 
@@ -65,7 +65,8 @@ class ModuleSession(Rule):
     ## Fix safety
     Unsafe: each function that uses the session opens its own, so that instances which one of them returns are detached,
     with nothing more to be loaded, and no two functions work in one transaction any more. It is offered where only
-    functions of the same file use the session, and none of them is seen to rely on what another has left in it.
+    functions of the same file use the session, none of them is seen to rely on what another has left in it, and none
+    returns instances in a project that has relationships.
     """
 
     code = "LS304"
@@ -156,7 +157,7 @@ def _open_in_each(context: Context, name: str, value: cst.Call) -> Fix | None:
     match context.block.node:
         case cst.SimpleStatementLine(
             body=[cst.Assign(targets=[cst.AssignTarget(target=cst.Name())], value=made) | cst.AnnAssign(value=made)]
-        ) if made is value and isinstance(kind, SessionType) and value.func is not None:
+        ) if made is value and isinstance(kind, SessionType) and not mentions(value, name):
             pass
         case _:
             return None
@@ -223,6 +224,7 @@ _BEYOND = frozenset(
 )
 """What is called by these may run when the caller is done, or beside it."""
 
+_RELATED = re.compile(r"\b[Rr]elationship\s*\(")
 _GOING_ON = frozenset(
     ["commit", "flush", "rollback", "refresh", "expire", "expunge", "close", "new", "dirty", "deleted"]
 )
@@ -282,9 +284,10 @@ class _User:
         if all(any(read is item for item in entered) for read in reads):
             places = [[self.block.document.offset(place) for place in self.block.span(read)] for read in reads]
             return [Edit(start, end, call) for start, end in places]
+        if any(isinstance(p, cst.WithItem) and any(p.item is read for read in reads) for s in body for p in walk(s)):
+            return None
         first, last, closes = self._run(body)
-        inside = body[first:last] if closes else body[first : last + 1]
-        if returns_lazily(inside, self.name):
+        if returns_lazily(body[first : last + 1], self.name) or (not closes and self._is_loaded_late(context)):
             return None
         if self.flavor.expires is not False and is_read_late(
             body[: last + 1], [] if closes else body[last + 1 :], self.name
@@ -292,12 +295,17 @@ class _User:
             return None
         return self._enclosed(body, first, last, f"{'async ' * self.flavor.is_async}with {call} as {self.name}:")
 
+    def _is_loaded_late(self, context: Context) -> bool:
+        """Whether what the function returns may have relationships, which nothing can load when its block is over."""
+        related = context.types.project.mentions(_RELATED)
+        return related and gives_instances(context.lifecycle(self.scope))
+
     def _run(self, body: Sequence[cst.CSTNode]) -> tuple[int, int, bool]:
         """The first statement that uses the session; the last that uses it, or what is read from it; and whether that
         is a close, after which nothing can be loaded in any case."""
         uses = [i for i, statement in enumerate(body) if mentions(statement, self.name)]
         first, last = uses[0], uses[-1]
-        closes = call_of(body[last], self.name, CLOSES)
+        closes = call_of(body[last], self.name, CLOSES) or only_closes(body[last], self.name) is not None
         end = -1
         while not closes and end != last:
             end, read = last, bound_in(body[first : last + 1])
@@ -314,7 +322,7 @@ class _User:
         whole = next((part for part in tried if inside == [part] and not part.handlers and clauses[part]), None)
         for part, clause in clauses.items():
             if clause is not None and (part.handlers or part is whole):
-                gone.append(range(lines.rows([clause]).start, lines.rows([part]).stop))
+                gone.append(lines.with_blank(range(lines.rows([clause]).start, lines.rows([part]).stop)))
         if whole is not None:
             start = lines.document.offset(self.block.span(whole)[0])
             return without([Edit(start, start + len("try"), header.removesuffix(":"))], gone, lines)

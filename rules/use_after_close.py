@@ -204,7 +204,11 @@ class _End:
         elif isinstance(self.statement, cst.Try) and self.statement.finalbody is not None:
             first = lines.rows([self.statement.finalbody]).start
             clause = range(first, rows.start)
-            yield [lines.delete(clause), *lines.deeper(rows, lines.step), lines.insert(rows.stop, lines.copied(clause))]
+            yield [
+                lines.delete(lines.with_blank(clause)),
+                *lines.deeper(rows, lines.step),
+                lines.insert(rows.stop, lines.copied(clause)),
+            ]
         else:
             yield from self._close_behind(rows, following[-1])
 
