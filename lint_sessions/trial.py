@@ -36,15 +36,17 @@ class Trial:
 
     def is_sound(self, scope: Scope, *, reopened: int) -> bool:
         """Whether a function now uses a closed session in no more than so many places, does no harm that it did not
-        do before, and hands out no session that is closed by then, nor something that has still to run in one."""
+        do before, and does not begin to hand out a closed session, or a query that has still to run in one."""
         after = next((new for old, new in self._pairs if old is scope and new.name == old.name), None)
         if after is None:
             return False
         runs = self._context.lifecycle(after)
         if runs.gave_up or len({id(leak.reopened) for leak in runs.leaks if leak.reopened is not None}) > reopened:
             return False
-        known = self._harm(self._context.lifecycle(scope), scope)
-        return not _hands_out(runs) and all(new <= old for new, old in zip(self._harm(runs, after), known, strict=True))
+        before = self._context.lifecycle(scope)
+        if _hands_out(runs) and not _hands_out(before):
+            return False
+        return all(new <= old for new, old in zip(self._harm(runs, after), self._harm(before, scope), strict=True))
 
     def _harm(self, runs: Lifecycle, scope: Scope) -> list[int]:
         """How often each of the misuses is seen that a longer or shorter life of a session may bring about."""
@@ -69,7 +71,7 @@ def _hands_out(runs: Lifecycle) -> bool:
     for _, value in runs.returned:
         if any(site.acquired for site in sites_in(value)):
             return True
-        if isinstance(value, Derived) and value.form is Form.QUERY:
+        if isinstance(value, Derived) and value.form is Form.QUERY and value.site.acquired:
             return True
     return False
 
