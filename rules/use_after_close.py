@@ -55,9 +55,9 @@ class UseAfterClose(Rule):
     else owns, since the owner closes them once more.
 
     ## Fix safety
-    Unsafe: the block, or the close, ends after the last use, so that the connection is held for longer, and a failure
-    in between rolls back. It is offered where the use follows in the same suite, and nothing but the session is
-    opened or closed there. A use that may want a session of its own is left to you.
+    Unsafe: the block, or the close, ends after the last use, so that the connection is held for longer, a failure in
+    between rolls back, and what is returned is detached by then. It is offered where the use follows in the same suite,
+    with no other block in between. A use that may want a session of its own is left to you.
     """
 
     code = "LS302"
