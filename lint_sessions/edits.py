@@ -19,6 +19,16 @@ from lint_sessions.rule import Edit, Fix, Position, Safety
 from lint_sessions.source.document import Block
 
 
+def apply(text: str, edits: Iterable[Edit]) -> str:
+    """The text with edits made that do not overlap."""
+    parts: list[str] = []
+    place = 0
+    for edit in sorted(edits, key=lambda e: (e.start, e.end)):
+        parts += [text[place : edit.start], edit.text]
+        place = edit.end
+    return "".join([*parts, text[place:]])
+
+
 class Lines:
     """The rows of one block's document, and edits on whole rows."""
 
@@ -86,6 +96,17 @@ class Lines:
             text = newline + text.removesuffix(newline)
         return Edit(place, place, text)
 
+    def copied(self, rows: range) -> list[str]:
+        """The text of rows, without their newlines."""
+        return [self.text(row).rstrip("\r\n") for row in rows]
+
+    def with_blank(self, rows: range) -> range:
+        """The rows, and the blank ones above that would stand twice when they are gone."""
+        first = rows.start
+        while not self.text(rows.stop).strip() and first > 1 and not self.text(first - 1).strip():
+            first -= 1
+        return range(first, rows.stop)
+
     def delete(self, rows: range) -> Edit:
         """Take out whole rows."""
         return Edit(self.start(rows.start), self.start(rows.stop), "")
@@ -137,6 +158,14 @@ def call_of(statement: cst.CSTNode, name: str, methods: frozenset[str]) -> bool:
 
 
 CLOSES = frozenset(["close", "aclose"])
+
+
+def only_closes(statement: cst.CSTNode, name: str) -> cst.Finally | None:
+    """The `finally` of a `try` that does nothing but close what a name holds."""
+    match statement:
+        case cst.Try(finalbody=cst.Finally(body=cst.IndentedBlock(body=[only])) as clause):
+            return clause if call_of(only, name, CLOSES) else None
+    return None
 
 
 def closed_name(statement: cst.CSTNode) -> str | None:
@@ -274,6 +303,17 @@ class Acquisition:
                 return
         for part in children(node):
             yield from self._unguarded(part)
+
+
+def inner_closes(statements: Iterable[cst.CSTNode], name: str) -> list[cst.CSTNode]:
+    """Statements inside others that do nothing but close what a name holds, and can be taken out because something
+    else stands beside them."""
+    found: list[cst.CSTNode] = []
+    for statement in statements:
+        for part in walk(statement):
+            if isinstance(part, cst.IndentedBlock) and len(part.body) > 1:
+                found += [inner for inner in part.body if call_of(inner, name, CLOSES)]
+    return found
 
 
 def _leaves(statement: cst.CSTNode) -> bool:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from lint_sessions import engine
 from lint_sessions.config import Config
+from lint_sessions.edits import apply
 from lint_sessions.engine import Analysis, Problem
 from lint_sessions.registry import UNUSED_SUPPRESSION, rules
 from lint_sessions.rule import Edit, Finding, Fix, Safety
@@ -356,13 +357,3 @@ def _spans(document: Document, fix: Fix) -> list[tuple[int, int]]:
     for edit in sorted(fix.edits, key=lambda e: (e.start, e.end)):
         by_block.setdefault(bisect_right(starts, edit.start), []).append(edit)
     return [(edits[0].start, max(edit.end for edit in edits)) for edits in by_block.values()]
-
-
-def apply(text: str, edits: Iterable[Edit]) -> str:
-    """The text with edits made that do not overlap."""
-    parts: list[str] = []
-    place = 0
-    for edit in sorted(edits, key=lambda e: (e.start, e.end)):
-        parts += [text[place : edit.start], edit.text]
-        place = edit.end
-    return "".join([*parts, text[place:]])

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
 import libcst as cst
 
+from lint_sessions.context import Context
+from lint_sessions.edits import CLOSES, Lines, call_of, closed_name, only_closes, siblings
 from lint_sessions.flow.lifecycle import Leak
 from lint_sessions.flow.values import Site
+from lint_sessions.project.names import mentions, path_to, walk
 from lint_sessions.project.scopes import Scope
-from lint_sessions.rule import Rule, TraceStep
+from lint_sessions.project.types import Flavor
+from lint_sessions.rule import Edit, Fix, Rule, Safety, TraceStep
+from lint_sessions.trial import Trial, bound_in, is_read_late, returns_lazily
 
 
 class UseAfterClose(Rule):
@@ -46,12 +55,15 @@ class UseAfterClose(Rule):
     else owns, since the owner closes them once more.
 
     ## Fix safety
-    There is no fix: whether the use belongs into the block, or wants a session of its own, is for the author to say.
+    Unsafe: the block, or the close, ends after the last use, so that the connection is held for longer, a failure in
+    between rolls back, and what is returned is detached by then. It is offered where the use follows in the same suite,
+    with no other block in between. A use that may want a session of its own is left to you.
     """
 
     code = "LS302"
     message = "{use} {how}"
     gates = (rb"\bwith\b|\bclose\b|\baclose\b|\(",)
+    fixable = Safety.UNSAFE
 
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
         scope = self.context.scope_of(node)
@@ -60,7 +72,9 @@ class UseAfterClose(Rule):
         how = "uses a closed session, which begins again and is never closed"
         for use, leak in found.items():
             if self.context.owns(use):
-                self.report(use, trace=self._trace(leak, use), use=f"`{self.context.short(use)}`", how=how)
+                uses = [other for other, its in found.items() if its.site.key == leak.site.key]
+                fix = partial(_close_later, self.context, scope, leak, uses, len(found))
+                self.report(use, fix=fix, trace=self._trace(leak, use), use=f"`{self.context.short(use)}`", how=how)
         for path, site in runs.kept.items():
             self._kept(scope, path, site)
 
@@ -82,8 +96,158 @@ class UseAfterClose(Rule):
         )
 
     def _trace(self, leak: Leak, use: cst.CSTNode) -> list[TraceStep]:
-        steps = leak.trail.steps(leak.site) if leak.trail is not None else []
-        closes = [place for place, event in steps if event == "closed" and self.context.owns(place)]
+        close = _close_of(self.context, leak)
         notes = [TraceStep(leak.site.node, "acquired here")] if leak.site.node is not None else []
-        notes += [TraceStep(place, "closed here") for place in closes[-1:]]
+        notes += [TraceStep(close, "closed here")] if close is not None else []
         return [*notes, TraceStep(use, "begins again here")]
+
+
+def _close_of(context: Context, leak: Leak) -> cst.CSTNode | None:
+    """What closed the session last before it was used again."""
+    steps = leak.trail.steps(leak.site) if leak.trail is not None else []
+    return next((place for place, event in reversed(steps) if event == "closed" and context.owns(place)), None)
+
+
+def _close_later(context: Context, scope: Scope, leak: Leak, uses: Sequence[cst.CSTNode], count: int) -> Fix | None:
+    """Move the end of the session's life behind its last use in the suite."""
+    end = _End.of(context, leak)
+    if end is None or scope.is_generator or context.block.node is not scope.function:
+        return None
+    steps = leak.trail.steps(leak.site) if leak.trail is not None else []
+    if any(place is end.place and event == "committed" for place, event in steps):
+        return None
+    for last in end.last_uses(uses):
+        if not end.may_take_in(last, leak.site.flavor):
+            continue
+        for edits in end.moved(last):
+            if Trial(context, edits).is_sound(scope, reopened=count - 1):
+                title = "Move the end of the block" if end.is_block else "Move the close"
+                return Fix(title, Safety.UNSAFE, tuple(edits))
+    return None
+
+
+@dataclass(frozen=True, eq=False)
+class _End:
+    """Where a session's life ends, and the statements that follow there."""
+
+    lines: Lines
+    place: cst.CSTNode
+    """What closes it: an item of a `with`, or a call."""
+    name: str
+    statement: cst.BaseStatement
+    """The `with`, the `try` whose `finally` does nothing but close, or the close itself."""
+    suite: Sequence[cst.CSTNode]
+    index: int
+    """The place of that statement in its suite."""
+
+    @classmethod
+    def of(cls, context: Context, leak: Leak) -> _End | None:
+        place = _close_of(context, leak)
+        if place is None:
+            return None
+        for part in reversed(path_to(context.block.node, place)):
+            match part:
+                case (
+                    cst.With(items=[cst.WithItem(asname=cst.AsName(name=cst.Name(value=name)))])
+                    | cst.With(items=[cst.WithItem(item=cst.Name(value=name))])
+                ) if isinstance(part.body, cst.IndentedBlock):
+                    return cls._at(context, place, name, part)
+                case cst.SimpleStatementLine() if (closed := closed_name(part)) is not None:
+                    around = _closing(context.block.node, part, closed)
+                    return cls._at(context, place, closed, around or part)
+                case cst.BaseStatement():
+                    return None
+        return None
+
+    @classmethod
+    def _at(cls, context: Context, place: cst.CSTNode, name: str, statement: cst.BaseStatement) -> _End | None:
+        found = siblings(context.block.node, statement)
+        return cls(Lines(context.block), place, name, statement, *found) if found is not None else None
+
+    @property
+    def is_block(self) -> bool:
+        return isinstance(self.statement, cst.With)
+
+    def last_uses(self, uses: Sequence[cst.CSTNode]) -> Iterator[int]:
+        """The statements of the suite that may be the last to take in, none where some use stands elsewhere."""
+        places = [i for i, s in enumerate(self.suite) if any(part is use for part in walk(s) for use in uses)]
+        named = [i for i, statement in enumerate(self.suite) if mentions(statement, self.name)]
+        if places and min(places) > self.index:
+            yield from range(max(*places, *named), len(self.suite))
+
+    def may_take_in(self, last: int, flavor: Flavor) -> bool:
+        """Whether the statements up to `last` do the same while the session is open."""
+        moved = self.suite[self.index + 1 : last + 1]
+        parts = [part for statement in moved for part in walk(statement)]
+        if any(isinstance(part, (cst.With, cst.FunctionDef, cst.ClassDef, cst.Del)) for part in parts):
+            return False
+        if any(isinstance(part, cst.Lambda) and mentions(part, self.name) for part in parts):
+            return False
+        if any(isinstance(part, cst.BaseStatement) and call_of(part, self.name, CLOSES) for part in parts):
+            return False
+        if self.name in bound_in(moved) or returns_lazily(moved, self.name):
+            return False
+        commits = next((i for i, statement in enumerate(moved) if _commits(statement)), None)
+        if commits is None or flavor.expires is False:
+            return True
+        # An AsyncSession can't load anew what is read in its block either.
+        ended = commits + isinstance(moved[commits], cst.SimpleStatementLine) if flavor.is_async else len(moved)
+        after = [*moved[ended:], *self.suite[last + 1 :]]
+        return not is_read_late([self.statement, *moved], after, self.name)
+
+    def moved(self, last: int) -> Iterator[list[Edit]]:
+        """The edits that let the session live to the end of a statement: the plainest first."""
+        lines, following = self.lines, self.suite[self.index + 1 : last + 1]
+        rows = range(lines.rows([self.statement]).stop, lines.rows(following).stop)
+        if self.is_block:
+            yield lines.deeper(rows, lines.step)
+        elif isinstance(self.statement, cst.Try) and self.statement.finalbody is not None:
+            first = lines.rows([self.statement.finalbody]).start
+            clause = range(first, rows.start)
+            yield [
+                lines.delete(lines.with_blank(clause)),
+                *lines.deeper(rows, lines.step),
+                lines.insert(rows.stop, lines.copied(clause)),
+            ]
+        else:
+            yield from self._close_behind(rows, following[-1])
+
+    def _close_behind(self, rows: range, last: cst.CSTNode) -> Iterator[list[Edit]]:
+        """The close after the last use; in a `finally` where something may leave before that."""
+        lines, own = self.lines, self.lines.rows([self.statement])
+        above = lines.rows([self.suite[self.index - 1]]).stop - 1 if self.index else own.start - 1
+        gone = lines.with_comments(own, above)
+        copied, indent = lines.copied(gone), lines.indent(own.start)
+        blank = rows.start
+        while not lines.text(blank).strip():
+            blank += 1
+        if not isinstance(last, cst.SimpleStatementLine) or not isinstance(last.body[-1], (cst.Return, cst.Raise)):
+            cut = range(gone.start, blank if not lines.text(gone.start - 1).strip() else gone.stop)
+            yield [lines.delete(cut), lines.insert(rows.stop, copied)]
+        yield [
+            Edit(lines.start(gone.start), lines.start(blank), f"{indent}try:{lines.newline(own.start)}"),
+            *lines.deeper(range(blank, rows.stop), lines.step),
+            lines.insert(rows.stop, [f"{indent}finally:", *(lines.step + text for text in copied)]),
+        ]
+
+
+def _closing(root: cst.CSTNode, statement: cst.CSTNode, name: str) -> cst.Try | None:
+    """The `try` whose `finally` does nothing but close, and whose handlers all raise again what they take."""
+    tried = (part for part in walk(root) if isinstance(part, cst.Try) and part.orelse is None)
+    for part in tried:
+        clause = only_closes(part, name)
+        if clause is not None and clause.body.body[0] is statement:
+            return part if all(_raises_again(handler) for handler in part.handlers) else None
+    return None
+
+
+def _raises_again(handler: cst.ExceptHandler) -> bool:
+    match handler.body.body[-1]:
+        case cst.SimpleStatementLine(body=[*_, cst.Raise(exc=None)]):
+            return True
+    return False
+
+
+def _commits(statement: cst.CSTNode) -> bool:
+    names = (part.attr.value for part in walk(statement) if isinstance(part, cst.Attribute))
+    return any(name in ("commit", "rollback", "expire", "expire_all") for name in names)

@@ -9,7 +9,7 @@ from types import MappingProxyType
 import pytest
 from projects import SmallProject
 
-from lint_sessions.fixing import apply
+from lint_sessions.edits import apply
 from lint_sessions.imports import reach, standard
 from lint_sessions.project.scopes import leaves
 from lint_sessions.project.types import FunctionType

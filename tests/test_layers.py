@@ -19,7 +19,7 @@ LAYERS = (
     {"project"},
     {"flow"},
     {"context", "edits", "imports"},
-    {"leaks"},
+    {"leaks", "trial"},
     {"rules"},
     {"registry"},
     {"engine"},
