@@ -7,7 +7,6 @@ are tried one by one, and the one that does harm is left out and told of.
 
 from __future__ import annotations
 
-import re
 import warnings
 from bisect import bisect_right
 from collections import Counter
@@ -19,6 +18,7 @@ from lint_sessions import engine
 from lint_sessions.config import Config
 from lint_sessions.edits import apply
 from lint_sessions.engine import Analysis, Problem
+from lint_sessions.project.dependents import Dependents, words_of
 from lint_sessions.registry import UNUSED_SUPPRESSION, rules
 from lint_sessions.rule import Edit, Finding, Fix, Safety
 from lint_sessions.source.document import Block, Document, SourceError, SyntaxProblem
@@ -177,7 +177,7 @@ def after(base: State, chosen: Sequence[Finding]) -> State:
     }
     analysis = base.analysis.after(changed)
     findings = dict(base.findings)
-    for path in concerned(base, analysis, chosen):
+    for path in concerned(base, chosen):
         try:
             findings[path] = engine.check_document(analysis.documents[path], analysis.config, analysis=analysis)
         except Exception as error:
@@ -264,63 +264,17 @@ def _qualified_name(block: Block | None) -> str:
     return ".".join(reversed(names))
 
 
-# --- which files a pass concerns ----------------------------------------------------------------------------------
-
-_WORD = re.compile(r"\b[^\W\d]\w*")
-_ALIAS = re.compile(r"\b(\w+)[ \t]+as[ \t]+(\w+)|^(\w+)[^\n=]*=", re.MULTILINE)
-
-
-def concerned(before: State, analysis: Analysis, chosen: Sequence[Finding]) -> list[Path]:
-    """The files of the run in which fixes can change what is found: their own, those whose code mentions a definition
-    that has changed, or one that mentions that, and so on, those that define what the changed rows mention, and those
-    whose findings tell of a place in a changed file."""
-    changed = {finding.path for finding in chosen}
-    edited = {word for finding in chosen for word in _words_of_rows(before.document(finding), finding.fix)}
-    names = {word for finding in chosen for word in _names_at(before.document(finding), finding)}
-    found = set(changed)
-    pending = [(path, document) for path, document in analysis.documents.items() if path not in changed]
-    for path, document in pending:
-        traced = any(note.path in changed for f in before.findings.get(path, ()) for note in f.trace)
-        if traced or any(block.name in edited for block in _leaves(document.blocks)):
-            found.add(path)
-    seen: set[str] = set()
-    while names - seen:
-        mention = re.compile(rf"\b(?:{'|'.join(sorted(map(re.escape, names - seen)))})\b")
-        seen |= names
-        for path, document in analysis.documents.items():
-            if not mention.search(document.text):
-                continue
-            found.add(path)
-            for block in _leaves(document.blocks):
-                if mention.search(document.text, block.start, block.end):
-                    names |= _names_of(block)
-    return [path for path in analysis.documents if path in found]
-
-
-def _leaves(blocks: Iterable[Block]) -> Iterator[Block]:
-    for block in blocks:
-        yield block
-        yield from _leaves(block.children)
-
-
-def _names_of(block: Block) -> set[str]:
-    """The names by which other code gets at what stands in a block: those of the definitions around it, and what a
-    statement binds."""
-    names = set()
-    around: Block | None = block
-    while around is not None:
-        if around.name is not None:
-            names.add(around.name)
-        around = around.parent
-    if block.kind == "statement":
-        text = block.document.text[block.start : block.end]
-        names |= {name for found in _ALIAS.finditer(text) for name in found.groups()[1:] if name}
-    return {name for name in names if not name.startswith("__")}
-
-
-def _names_at(document: Document, finding: Finding) -> set[str]:
-    block = _block_at(document, document.offset(finding.start))
-    return _names_of(block) if block is not None else set()
+def concerned(before: State, chosen: Sequence[Finding]) -> list[Path]:
+    """The files of the run in which these fixes can change what is found, or where it is said to happen."""
+    changed, words = [], dict[Path, set[str]]()
+    for finding in chosen:
+        document = before.document(finding)
+        block = _block_at(document, document.offset(finding.start))
+        changed += [(finding.path, block)] if block is not None else []
+        words.setdefault(finding.path, set()).update(_words_of_rows(document, finding.fix))
+    found = Dependents(before.analysis.documents).of(changed, words)
+    traced = {f.path for f in before.all if any(note.path in words for note in f.trace)}
+    return [path for path in before.analysis.documents if path in found | traced]
 
 
 def _words_of_rows(document: Document, fix: Fix | None) -> set[str]:
@@ -329,7 +283,7 @@ def _words_of_rows(document: Document, fix: Fix | None) -> set[str]:
     for edit in fix.edits if fix is not None else ():
         first, last = document.row(edit.start), document.row(edit.end)
         rows = document.text[document.offset_of_row(first) :].split("\n", last - first + 1)[: last - first + 1]
-        words |= {word for row in (*rows, edit.text) for word in _WORD.findall(row)}
+        words |= words_of("\n".join((*rows, edit.text)))
     return words
 
 

@@ -147,12 +147,12 @@ def test_only_what_a_fix_concerns_is_checked_again(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(engine, "check_document", noted)
     fixed(
         tmp_path,
-        changed="def get():\n    return callee(BAD)\n",
+        changed="from called import callee\n\n\ndef get():\n    return callee(BAD)\n",
         user="from changed import get as fetch\n\n\ndef use():\n    return fetch()\n",
         users_user="from user import use\n\n\nclass Deep:\n    def far(self):\n        return use()\n",
-        far="Deep().far()\n",
+        far="from users_user import Deep\n\nDeep().far()\n",
         called="def callee(x):\n    return x\n",
-        other="def other():\n    return 1\n",
+        other="def get():\n    return 1\n",
     )
     assert sorted(checked[:6]) == ["called", "changed", "far", "other", "user", "users_user"]
     assert sorted(checked[6:]) == ["called", "changed", "far", "user", "users_user"]
