@@ -18,7 +18,7 @@ from lint_sessions.source.document import Document
 from .behaviour import Behaviour, Event, Rows, Runnable
 from .driver import MAX_RUNS, Observed, observe
 from .verdict import COMPARED, MORE_RUNS, ROOT, harm_of
-from .world import Harm
+from .world import REFUSED, Harm
 
 CONFIG = Config(ROOT, select=COMPARED)
 CLOSES = frozenset(["Use `with`", "Use `async with`", "Close in `finally`"])
@@ -173,6 +173,8 @@ def _changed(
 
 
 def _is_well(run: Behaviour, unseen: frozenset[str]) -> bool:
+    if any(event.what == REFUSED for event in run.events):
+        return False
     return not run.spoiled and all(harm.code in unseen for harm in run.harms)
 
 
