@@ -56,8 +56,8 @@ class YieldWithoutFinally(Rule):
 
     ## Fix safety
     Safe: on a run that succeeds the same statements run in the same order. What follows the acquisition is put into
-    `try`, and the close into its `finally`; an existing `try` gets the `finally`. Where an existing `finally` can be left
-    before its end, or the name is used outside the suite that opens it, there is no fix.
+    `try`, and the close into its `finally`; an existing `try` gets the `finally`. Where an existing `finally` can be
+    left before its end, or the name is used outside the suite that opens it, there is no fix.
     """
 
     code = "LS101"
