@@ -48,7 +48,7 @@ class Mishap(Exception):
 
 
 REFUSED = "a broken session is asked for something"
-"""What a run shows that goes on with a session after a failed flush, whoever is to blame for it."""
+"""What a run shows that goes on with a session after a failed flush, or lends it, whoever is to blame for it."""
 
 
 class Spoiled(BaseException):
