@@ -60,7 +60,8 @@ class UnclosedSession(Rule):
 
     ## Fix safety
     Safe where the function already closes the session after its last use: that part becomes a `with` block. Unsafe
-    where nothing closes it: instances that are read after the new block are detached by then.
+    where nothing closes it: instances that are read after the new block are detached by then. Where the name is used
+    outside the suite that opens it, there is no fix.
     """
 
     code = "LS301"

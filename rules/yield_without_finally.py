@@ -8,7 +8,7 @@ import libcst as cst
 
 from lint_sessions.context import Context
 from lint_sessions.edits import Acquisition
-from lint_sessions.flow.lifecycle import Exit, Leak
+from lint_sessions.flow.lifecycle import Exit, Leak, Lifecycle
 from lint_sessions.flow.providers import delegations
 from lint_sessions.flow.values import Site
 from lint_sessions.project.names import walk
@@ -56,7 +56,8 @@ class YieldWithoutFinally(Rule):
 
     ## Fix safety
     Safe: on a run that succeeds the same statements run in the same order. What follows the acquisition is put into
-    `try`, and the close into its `finally`; an existing `try` gets the `finally`.
+    `try`, and the close into its `finally`; an existing `try` gets the `finally`. Where an existing `finally` can be
+    left before its end, or the name is used outside the suite that opens it, there is no fix.
     """
 
     code = "LS101"
@@ -82,7 +83,7 @@ class YieldWithoutFinally(Rule):
                 session=session,
                 when=_when(leak),
                 provider=node.name.value,
-                fix=partial(_close_in_finally, self.context, site, place),
+                fix=partial(_close_in_finally, self.context, site, place, runs),
             )
         self._report_delegated(scope)
 
@@ -131,7 +132,7 @@ def _end(leak: Leak) -> list[TraceStep]:
     return [TraceStep(leak.node, "leaves the function with the session open")]
 
 
-def _close_in_finally(context: Context, site: Site, place: cst.Yield) -> Fix | None:
+def _close_in_finally(context: Context, site: Site, place: cst.Yield, runs: Lifecycle) -> Fix | None:
     """Guard everything after the acquisition by a finally that closes; an existing try gets the finally."""
     made = Acquisition.of(context.block, site.node) if site.node is not None else None
     if made is None or made.rebinds() or made.is_half_closed(is_async=site.flavor.is_async) or made.is_used_outside():
@@ -141,6 +142,10 @@ def _close_in_finally(context: Context, site: Site, place: cst.Yield) -> Fix | N
         return None
     close = f"await {made.name}.close()" if site.flavor.is_async else f"{made.name}.close()"
     around = made.rest[at]
+    if isinstance(around, cst.Try) and around.finalbody is not None:
+        inside = set(walk(around.finalbody))
+        if any(leak.site.key == site.key and leak.node in inside for leak in runs.leaks):
+            return None  # it is left there before its end
     edits = _into_try(made, around, at, close) if isinstance(around, cst.Try) else _new_try(made, at, close)
     return Fix("Close in `finally`", Safety.SAFE, tuple(edits)) if edits else None
 

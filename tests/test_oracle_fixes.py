@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from textwrap import dedent
 
@@ -13,9 +13,9 @@ from oracle.fix_report import RUNS, explain, fix_batch
 from oracle.fixing import check
 from oracle.programs import PRELUDE, program
 
-from lint_sessions.config import Config
-from lint_sessions.fixing import Fixed, fix_document
-from lint_sessions.rule import Safety
+from lint_sessions.engine import Analysis
+from lint_sessions.fixing import Fixed, fix
+from lint_sessions.rule import Finding, Safety
 from lint_sessions.source.document import Document
 
 PROGRAMS = 120
@@ -60,14 +60,13 @@ def _returns_early(text: str) -> str:
 
 @pytest.mark.parametrize("mutate", [_forgets_close, _forgets_rollback, _drops_statement, _returns_early])
 def test_a_broken_fix_is_found_out(mutate: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> None:
-    sound = fix_document
-
-    def broken(document: Document, config: Config, *, unsafe: bool) -> Fixed:
-        result = sound(document, config, unsafe=unsafe)
+    def broken(findings: Iterable[Finding], analysis: Analysis, *, unsafe: bool) -> Fixed:
+        result = fix(findings, analysis, unsafe=unsafe)
+        document = next(iter(analysis.documents.values()))
         text = mutate(result.after(document).text)
         return replace(result, changed=((document, Document.from_bytes(document.path, text.encode())),))
 
-    monkeypatch.setattr(fixing, "fix_document", broken)
+    monkeypatch.setattr(fixing, "fix", broken)
     for number in range(60):
         for fixed in check(program(2, number).text, RUNS):
             if fixed.mended and fixed.broken:

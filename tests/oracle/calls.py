@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from .world import (
     PROGRAM,
+    REFUSED,
     STAGE,
     Item,
     Mishap,
@@ -284,7 +285,10 @@ def use(run: Run, value: object) -> Exception | None:
     """Whoever drives the generator runs a statement, or none, or one whose flush fails; gives that failure."""
     run.choices.note(f"lends {described(value)}")
     session = session_of(value)
-    if session is None or not session.is_active or run.choices.pick(2, "the user of the generator does nothing"):
+    if session is not None and not session.is_active:
+        run.choices.note(REFUSED)
+        return None
+    if session is None or run.choices.pick(2, "the user of the generator does nothing"):
         return None
     STAGE.run = None
     kinds = (None, sqlite3.IntegrityError, sqlite3.OperationalError)

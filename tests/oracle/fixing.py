@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from lint_sessions.config import Config
-from lint_sessions.engine import check_document
+from lint_sessions.engine import Analysis, check_document
 from lint_sessions.fixing import Fixed as Result
-from lint_sessions.fixing import fix_document
+from lint_sessions.fixing import fix
 from lint_sessions.rule import Finding, Safety
 from lint_sessions.source.document import Document
 
 from .behaviour import Behaviour, Event, Rows, Runnable
 from .driver import MAX_RUNS, Observed, observe
 from .verdict import COMPARED, MORE_RUNS, ROOT, harm_of
-from .world import Harm
+from .world import REFUSED, Harm
 
 CONFIG = Config(ROOT, select=COMPARED)
 CLOSES = frozenset(["Use `with`", "Use `async with`", "Close in `finally`"])
@@ -66,7 +66,7 @@ def check(text: str, limit: int = MAX_RUNS) -> list[Fixed]:
     for unsafe in (False, True):
         if not any(_allowed(f, unsafe=unsafe) for f in before.findings):
             continue
-        result = fix_document(before.document, CONFIG, unsafe=unsafe)
+        result = fix(before.findings, before.analysis, unsafe=unsafe)
         if made and made[0].after == _MARK.sub("", result.after(before.document).text):
             continue
         runs = runs or Runnable(before.plain).behaviours(limit)
@@ -80,10 +80,12 @@ class _Text:
     def __init__(self, marked: str) -> None:
         self.document = Document.from_bytes(ROOT / "main.py", marked.encode())
         self.plain = _MARK.sub("", marked)
+        self.analysis = Analysis(CONFIG)
+        self.analysis.documents[self.document.path] = self.document
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
-        return check_document(self.document, CONFIG)
+        return check_document(self.document, CONFIG, analysis=self.analysis)
 
 
 def _compared(before: _Text, runs: Sequence[Behaviour], result: Result, unsafe: bool, limit: int) -> Fixed:
@@ -173,6 +175,8 @@ def _changed(
 
 
 def _is_well(run: Behaviour, unseen: frozenset[str]) -> bool:
+    if any(event.what == REFUSED for event in run.events):
+        return False
     return not run.spoiled and all(harm.code in unseen for harm in run.harms)
 
 

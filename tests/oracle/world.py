@@ -47,6 +47,10 @@ class Mishap(Exception):
     """What a call raises that no handler of the program names."""
 
 
+REFUSED = "a broken session is asked for something"
+"""What a run shows that goes on with a session after a failed flush, or lends it, whoever is to blame for it."""
+
+
 class Spoiled(BaseException):
     """A run that does what the rules under test have no word on: its end is not looked at."""
 
@@ -220,6 +224,7 @@ class Watched(Session):
 
     def refused(self, run: Run, code: str) -> None:
         """What was swallowed comes to light: the handler is to blame that went on without a rollback."""
+        run.choices.note(REFUSED)
         if self.swallowed is not None:
             run.harm(code, self.swallowed)
 
