@@ -113,6 +113,11 @@ def dispatch(run: Evaluator, handlers: Sequence[cst.BaseExpression], state: Stat
             False if v is None and name is not None and _is_specific(name) else v
             for name, v in zip(names, verdicts, strict=True)
         ]
+    if raised.taken:
+        verdicts = [
+            False if v is None and name is not None and all(_are_apart(t, name) for t in raised.taken) else v
+            for name, v in zip(names, verdicts, strict=True)
+        ]
     if True in verdicts:
         return [state], []
     if None not in verdicts:
@@ -133,6 +138,18 @@ def _is_one_of(taken: str | None, names: Sequence[str | None]) -> bool:
     own = _builtin(taken.removeprefix("builtins."))
     wider = [_builtin(name.removeprefix("builtins.")) for name in names if name is not None]
     return own is not None and any(cls is not None and issubclass(own, cls) for cls in wider)
+
+
+def _are_apart(taken: str | None, name: str) -> bool:
+    """Whether nothing is of both classes."""
+    if taken is None:
+        return False
+    one, other = _builtin(taken.removeprefix("builtins.")), _builtin(name.removeprefix("builtins."))
+    if one is not None and other is not None:
+        return not issubclass(one, other) and not issubclass(other, one)
+    narrow = one or other
+    is_narrow = narrow is not None and not issubclass(Exception, narrow)
+    return is_narrow and taken.startswith("sqlalchemy.") != name.startswith("sqlalchemy.")
 
 
 def exception_of(run: Evaluator, node: cst.BaseExpression) -> str | None:

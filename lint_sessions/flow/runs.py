@@ -120,10 +120,7 @@ def _takes_cancellation(node: cst.CSTNode) -> bool:
         parts = list(walk_scope(node))
         if any(isinstance(part, (cst.Return, cst.Break, cst.Continue)) for part in parts):
             return True
-        calls = [part.expression for part in parts if isinstance(part, cst.Await)]
-        return any(
-            not isinstance(call, cst.Call) or last_name(call.func) not in (*CLOSING, "rollback") for call in calls
-        )
+        return any(isinstance(part, cst.Call) and last_name(part.func) not in (*CLOSING, "rollback") for part in parts)
     if not isinstance(node, cst.ExceptHandler):
         return False
     if node.type is None:
