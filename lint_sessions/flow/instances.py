@@ -7,12 +7,13 @@ session is closed (DetachedInstanceError). Source: SQLAlchemy 2.0, ORM Session B
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import libcst as cst
 
 from lint_sessions.flow.state import EarlyRefresh, State, Trail, Unloaded
-from lint_sessions.flow.values import Cause, Derived, Form, Phase, Raised, Site, Stage, sites_in
+from lint_sessions.flow.values import Cause, Derived, Form, Raised, Site, Stage, sites_in
 from lint_sessions.project.models import commit_expires, made, mapped, selected
 from lint_sessions.project.sessions import Types
 from lint_sessions.project.types import ClassType, External, Type
@@ -82,7 +83,8 @@ def flushed(state: State, site: Site) -> State:
 
 def touched(state: State, site: Site) -> State:
     """A query runs, or somebody else uses the session: both may flush what was added and load what was expired."""
-    return state.restage(site, {Stage.PENDING: Stage.ADDED, Stage.EXPIRED: Stage.STORED})
+    loaded = {Stage.PENDING: Stage.ADDED, Stage.EXPIRED: Stage.STORED, Stage.DETACHED: None}
+    return state.restage(site, loaded)
 
 
 def forgotten(state: State, site: Site) -> State:
@@ -128,15 +130,27 @@ def from_result(stage: Stage | None, name: str) -> Stage | None:
 
 def read(run: Evaluator, node: cst.CSTNode, value: Derived, state: State) -> State:
     """An attribute of an instance is read, or all of them."""
-    if value.stage is not Stage.EXPIRED:
+    if value.stage not in (Stage.EXPIRED, Stage.DETACHED):
         return state
     if isinstance(node, cst.Attribute) and (node.attr.value in _LOADS_ITSELF or node.attr.value.startswith("_")):
         return touched(state, value.site)
+    if isinstance(node, cst.Attribute) and node.attr.value in value.kept:
+        return state
     session = state.session(value.site)
-    detached = session is not None and session.phase is Phase.CLOSED and not session.stored
+    if value.stage is Stage.DETACHED and session is not None and session.stored:
+        return touched(state, value.site)
+    detached = value.stage is Stage.DETACHED
     if session is not None and (detached or value.site.flavor.is_async):
         run.seen.unloaded.append(Unloaded(value.site, node, detached, state))
     return touched(state, value.site)
+
+
+def set_(state: State, name: str, attribute: str) -> State:
+    """An attribute of what a name holds is set, which loads nothing: of an expired instance it is in memory now."""
+    value = state.value(name)
+    if not isinstance(value, Derived) or value.stage not in (Stage.EXPIRED, Stage.DETACHED):
+        return state
+    return state.bind(name, replace(value, kept=value.kept | {attribute}))
 
 
 def expired_by(types: Types, trail: Trail | None, site: Site) -> tuple[cst.CSTNode, str] | None:
