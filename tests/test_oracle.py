@@ -9,9 +9,10 @@ from pathlib import Path
 import libcst as cst
 import pytest
 from oracle.driver import observe
+from oracle.modes import INSTANCES, SESSIONS, UNAWAITED, Mode, mode_of
 from oracle.programs import program
 from oracle.report import batch
-from oracle.verdict import COMPARED, Verdict, compare, lint
+from oracle.verdict import Verdict, compare, lint, shown
 from oracle.world import Harm
 
 from lint_sessions.flow import exploration, graph, managers
@@ -49,7 +50,7 @@ def test_case_runs_as_marked(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     observed = observe(text)
     assert observed.exhausted
-    assert {harm for harm in observed.harms if harm.code in COMPARED} == marks(text)
+    assert shown(observed, mode_of(text)).keys() == marks(text)
 
 
 @pytest.mark.parametrize("path", params())

@@ -16,17 +16,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from greenlet import getcurrent
 from sqlalchemy import Connection, create_engine, event, text
-from sqlalchemy.exc import IntegrityError, InvalidRequestError
+from sqlalchemy.exc import IntegrityError, InvalidRequestError, MissingGreenlet
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, SessionTransaction, mapped_column, sessionmaker
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.util import await_only
 
 from .choices import Choices
+
+if TYPE_CHECKING:
+    from .awaiting import Made
 
 PROGRAM = "<program>"
 """The file name of the code of programs."""
@@ -70,6 +74,17 @@ class Run:
     sessions: list[Watched] = field(default_factory=list)
     harms: set[Harm] = field(default_factory=set)
     spoiled: str = ""
+    cleared: set[Harm] = field(default_factory=set)
+    """Coroutines that this run has awaited, or handed on: a run that drops them does no harm."""
+    excused: set[Harm] = field(default_factory=set)
+    """What goes wrong, and what the rules need not speak of."""
+    made: list[Made] = field(default_factory=list)
+    reached: set[int] = field(default_factory=set)
+    entries: WeakSet[Any] = field(default_factory=WeakSet)
+    """The instances of its sessions, where the program has any; sessions do not keep them alive either."""
+    has_entries: bool = False
+    called: Callable[[], None] = lambda: None
+    """What happens when somebody is called of whom nothing is known."""
     task: asyncio.Task[None] | None = None
     written: list[sqlite3.Connection] = field(default_factory=list)
 
@@ -193,7 +208,7 @@ class Watched(Session):
             return method(*args, **options)
         except BaseException as error:
             self.failure = self.failure or error
-            if not isinstance(error, InvalidRequestError):
+            if not isinstance(error, InvalidRequestError) or isinstance(error, MissingGreenlet):
                 raise
             self.unsaved = None
             if self.is_active and not self.is_broken:
@@ -346,15 +361,31 @@ def sessions_in(value: object) -> Iterable[Watched]:
 
 def _engine() -> Any:
     engine = create_engine(
-        "sqlite://", poolclass=QueuePool, pool_size=40, pool_timeout=0, connect_args={"check_same_thread": False}
+        "sqlite://",
+        poolclass=QueuePool,
+        pool_size=40,
+        pool_timeout=0,
+        pool_use_lifo=True,  # a session mostly gets the connection again that it had before
+        connect_args={"check_same_thread": False},
     )
-    event.listen(
-        engine, "connect", lambda connection, _: connection.execute("create table item (id integer primary key)")
-    )
+    event.listen(engine, "connect", _create)
     event.listen(engine, "do_execute", _do_execute)
     event.listen(engine.pool, "checkin", _checkin)
     engine.dialect.do_commit = _do_commit  # type: ignore[method-assign, assignment]
     return engine
+
+
+def _create(connection: Any, _: object) -> None:
+    connection.executescript("create table item (id integer primary key);" + ENTRIES)
+
+
+ENTRIES = """
+    drop table if exists entry;
+    create table entry (id integer primary key, name text);
+    with recursive number(id) as (select 1 union all select id + 1 from number where id < 40)
+        insert into entry select id, 'old' from number;
+"""
+"""The rows that instances are got from."""
 
 
 def _do_execute(cursor: Any, statement: str, parameters: Any, context: Any) -> None:
@@ -376,6 +407,8 @@ def may_fail(what: str) -> None:
     run = STAGE.run
     if run is None or run.spoiled:
         return
+    if run.task is not None and not getattr(getcurrent(), "__sqlalchemy_greenlet_provider__", False):
+        await_only(asyncio.sleep(0))  # a driver of asyncio waits, which nobody can who does not `await`
     kinds, row = run.database()
     index = run.choices.fail(len(kinds) + (run.task is not None), f"{what} fails at row {row}")
     if index > len(kinds):
@@ -428,3 +461,5 @@ def settle(run: Run) -> None:
         with suppress(sqlite3.ProgrammingError):  # cancellation has closed it
             connection.execute("delete from item")
             connection.commit()
+            if run.has_entries:
+                connection.executescript(ENTRIES)
