@@ -62,7 +62,10 @@ def refreshed(run: Evaluator, node: cst.Call, site: Site, state: State) -> State
     if isinstance(value, Derived) and value.site == site and value.stage is Stage.PENDING:
         run.seen.early.append(EarlyRefresh(site, node, state))
         run.throw(state, Raised(Cause.DATABASE, "sqlalchemy.exc.InvalidRequestError", node))
-    state = state.bind(name.value, Derived(site, Form.INSTANCE, Stage.STORED, persistent=True))
+    # What was added in this transaction is the session's no longer after a rollback, refreshed or not.
+    is_new = isinstance(value, Derived) and value.site == site and value.stage in (Stage.PENDING, Stage.ADDED)
+    stage = Stage.ADDED if is_new else Stage.STORED
+    state = state.bind(name.value, Derived(site, Form.INSTANCE, stage, persistent=True))
     return state.update(site, loaded=True)
 
 

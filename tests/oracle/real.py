@@ -154,7 +154,11 @@ class Real(Watched):
 
     def refresh(self, instance: object, *args: Any, **options: Any) -> None:
         self.given = self.given or STAGE.run is not None
-        self.guard(super(Watched, self).refresh, (instance, *args), options)
+        try:
+            self.guard(super(Watched, self).refresh, (instance, *args), options)
+        except BaseException:
+            instance.__dict__["_due"] = False  # a refresh that fails expires as well, of which no rule speaks
+            raise
 
 
 class AsyncReal(AsyncWatched):
