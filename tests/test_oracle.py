@@ -20,7 +20,6 @@ from lint_sessions.flow.coroutines import Misuse
 from lint_sessions.flow.evaluate import Evaluator
 from lint_sessions.flow.graph import BasicBlock
 from lint_sessions.flow.state import State
-from lint_sessions.rules import close_not_called, unawaited_call
 
 CASES = sorted((Path(__file__).parent / "oracle" / "cases").glob("[!_]*.py"))
 PROGRAMS = 2_000
@@ -124,13 +123,13 @@ def _no_handlers(patch: pytest.MonkeyPatch) -> None:
 
 def _no_statements(patch: pytest.MonkeyPatch) -> None:
     """What is a statement of its own is not lost."""
-    for module in (close_not_called, unawaited_call):
-        patch.setattr(module, "discarded", lambda _: ())
+    for rule in ("close_not_called", "unawaited_call"):
+        patch.setattr(f"lint_sessions.rules.{rule}.discarded", lambda _: ())
 
 
 def _no_later_await(patch: pytest.MonkeyPatch) -> None:
     """Nobody awaits what has a name."""
-    patch.setattr(unawaited_call, "misuse_of_name", lambda *_: Misuse.UNUSED)
+    patch.setattr("lint_sessions.rules.unawaited_call.misuse_of_name", lambda *_: Misuse.UNUSED)
 
 
 def _no_expiry(patch: pytest.MonkeyPatch) -> None:

@@ -17,8 +17,8 @@ from typing import Any
 from sqlalchemy import exc
 
 from . import awaiting, calls, real
-from .choices import Search
 from .awaiting import Places
+from .choices import Search
 from .instrument import AnyFunction, entries, handled, instrument, reachable
 from .modes import INSTANCES, UNAWAITED, Mode, mode_of
 from .world import (

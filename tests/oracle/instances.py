@@ -106,7 +106,10 @@ class InstanceWriter(Writer):
 
     def end(self, name: str) -> list[str]:
         ends = ["commit"] * 5 + ["rollback"] * 2 + ["flush"]
-        return [f"{self.wait}{name}.{self.rng.choice(ends)}()", *self.some(lambda _: self.read(), 0.65 if self.is_async else 0.2, 1)]
+        return [
+            f"{self.wait}{name}.{self.rng.choice(ends)}()",
+            *self.some(lambda _: self.read(), 0.65 if self.is_async else 0.2, 1),
+        ]
 
     def other(self, name: str) -> list[str]:
         lines = super().operation(name)

@@ -50,11 +50,10 @@ def _load(run: Run, entry: Entry, name: str, frame: FrameType) -> Any:
     session: Watched | None = entry._sa_instance_state.session
     is_due = entry.__dict__.get("_due") and frame.f_code.co_name == run.entry
     touch(run, _sessions(entry))
-    can_wait = run.task is None or session is None or session.is_broken
-    if not can_wait and run.choices.pick(2, f"row {frame.f_lineno} reads what was loaded before"):
-        session.depth += 1
+    may_be_mended = run.task is not None and session is not None and not session.is_broken
+    if may_be_mended and run.choices.pick(2, f"row {frame.f_lineno} reads what was loaded before"):
+        assert session is not None
         session.connection()
-        session.depth -= 1
         return _mend(entry, name)
     try:
         return getattr(entry, name)
@@ -129,12 +128,12 @@ class Real(Watched):
     def scalar(self, statement: Any, *args: Any, **options: Any) -> Any:
         return self.find(super(Watched, self).scalar, self.sure(statement), *args, **options)
 
-    def get(self, entity: Any, key: int, **options: Any) -> Any:
-        found = self.find(super(Watched, self).get, entity, key, **options)
-        return found if self.is_found(key) else None
+    def get(self, entity: Any, ident: Any, **options: Any) -> Any:
+        found = self.find(super(Watched, self).get, entity, ident, **options)
+        return found if self.is_found(ident) else None
 
-    def get_one(self, entity: Any, key: int, **options: Any) -> Any:
-        return self.find(super().get_one, entity, key, **options)
+    def get_one(self, entity: Any, ident: Any, **options: Any) -> Any:
+        return self.find(super().get_one, entity, ident, **options)
 
     def sure(self, statement: Any) -> Any:
         """The statement, or one that finds nothing."""

@@ -2,7 +2,7 @@
 # Expected: nothing.
 # mode: unawaited
 # mypy: ignore-errors
-# ruff: noqa: F401, I001
+# ruff: noqa: F401, I001, RUF006
 import asyncio
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from sqlalchemy import select

@@ -2,7 +2,7 @@
 # Expected: LS303, LS504.
 # mode: unawaited
 # mypy: ignore-errors
-# ruff: noqa: F401, I001
+# ruff: noqa: F401, F841, I001
 import asyncio
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from sqlalchemy import select
