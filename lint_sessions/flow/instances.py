@@ -7,6 +7,7 @@ session is closed (DetachedInstanceError). Source: SQLAlchemy 2.0, ORM Session B
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -161,6 +162,17 @@ def expired_by(types: Types, trail: Trail | None, site: Site) -> tuple[cst.CSTNo
     steps = trail.steps(site) if trail is not None else []
     end = next(((node, _ENDS[event]) for node, event in reversed(steps) if event in _ENDS), None)
     return None if end is not None and end[1] == "commit" and not commit_expires(types, site.flavor) else end
+
+
+def unreadable(types: Types, reads: Iterable[Unloaded], *, detached: bool) -> dict[cst.CSTNode, Unloaded]:
+    """By place: the first read there of an instance that has been expired for certain; another may be of a session of
+    which nothing tells whether its commit expires."""
+    found: dict[cst.CSTNode, Unloaded] = {}
+    for read in reads:
+        is_known = read.use in found or read.detached is not detached
+        if not is_known and expired_by(types, read.state.trail, read.site) is not None:
+            found[read.use] = read
+    return found
 
 
 def passed(run: Evaluator, node: cst.Call, kind: Type | None, args: Arguments, state: State) -> State:

@@ -12,7 +12,8 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
-from .world import ASYNC, PROGRAM, STAGE, AsyncWatched, Harm, Run
+from .engine import ASYNC
+from .world import PROGRAM, STAGE, AsyncWatched, Harm, Run
 
 METHODS = ("close", "commit", "execute", "flush", "get", "refresh", "rollback", "scalars")
 """The coroutine methods that programs call."""

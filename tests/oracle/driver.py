@@ -19,25 +19,10 @@ from sqlalchemy import exc
 from . import awaiting, calls, real
 from .awaiting import Places
 from .choices import Search
+from .engine import ASYNC, ENGINE, AsyncLocal, SessionLocal, settle
 from .instrument import AnyFunction, entries, handled, instrument, reachable
 from .modes import INSTANCES, UNAWAITED, Mode, mode_of
-from .world import (
-    ASYNC,
-    ENGINE,
-    PROGRAM,
-    SELECT,
-    STAGE,
-    AsyncLocal,
-    AsyncWatched,
-    Harm,
-    Item,
-    Run,
-    SessionLocal,
-    Spoiled,
-    Watched,
-    sessions_in,
-    settle,
-)
+from .world import PROGRAM, SELECT, STAGE, AsyncWatched, Harm, Item, Run, Spoiled, Watched, sessions_in
 
 MAX_RUNS = 150
 """Runs of one entry of a program before the search is cut short."""

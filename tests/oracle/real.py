@@ -21,8 +21,9 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, sessionmaker
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.exc import DetachedInstanceError, StaleDataError
 
+from .engine import ASYNC, ENGINE
 from .instances import UNSURE
-from .world import ASYNC, ENGINE, PROGRAM, STAGE, AsyncWatched, Base, Harm, Run, Watched, sessions_in
+from .world import PROGRAM, STAGE, AsyncWatched, Base, Harm, Run, Watched, sessions_in
 
 COLUMNS = ("id", "name")
 
