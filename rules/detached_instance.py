@@ -66,8 +66,9 @@ class DetachedInstance(Rule):
 
     ## What it leaves alone
     Factories with `expire_on_commit=False`; a `refresh()`, a query or any read of an attribute between the commit and
-    the close; attributes that were set after the commit; blocks in which nothing is committed; deleted and expunged instances; instances that were given to a
-    function in between, which may have loaded them; relationships, which may have been loaded with the instance.
+    the close; attributes that were set after the commit; blocks in which nothing is committed; deleted and expunged
+    instances; instances that were given to a function in between, which may have loaded them; relationships, which may
+    have been loaded with the instance.
 
     ## Fix safety
     No fix is offered: whether the read is to move into the block, or the instance to be loaded before its end, is yours

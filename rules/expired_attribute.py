@@ -75,8 +75,8 @@ class ExpiredAttribute(Rule):
 
     ## What it leaves alone
     Factories with `expire_on_commit=False`; a `refresh()`, or any query, between the commit and the read; attributes
-    that were read before the commit, or set after it; `awaitable_attrs`; instances that were given to a function in between, which may
-    have loaded them; sessions of which nothing tells whether they expire.
+    that were read before the commit, or set after it; `awaitable_attrs`; instances that were given to a function in
+    between, which may have loaded them; sessions of which nothing tells whether they expire.
 
     ## Fix safety
     Unsafe: it adds `expire_on_commit=False` to the factory, if this file makes just one, and so concerns all that use

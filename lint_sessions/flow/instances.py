@@ -17,7 +17,7 @@ from lint_sessions.flow.state import EarlyRefresh, State, Trail, Unloaded
 from lint_sessions.flow.values import Cause, Derived, Form, Raised, Site, Stage, sites_in
 from lint_sessions.project.models import commit_expires, made, mapped, selected
 from lint_sessions.project.sessions import Types
-from lint_sessions.project.types import ClassType, External, Type
+from lint_sessions.project.types import ClassType, External, FactoryType, MethodType, Type
 
 if TYPE_CHECKING:
     from lint_sessions.flow.arguments import Arguments
@@ -185,7 +185,8 @@ def passed(run: Evaluator, node: cst.Call, kind: Type | None, args: Arguments, s
             state = touched(state, value.site)
         for site in sites_in(value):
             state = touched(state, site)
-    is_known = isinstance(kind, External) and kind.resolved
+    owner = kind.owner if isinstance(kind, MethodType) else kind
+    is_known = isinstance(owner, FactoryType) or (isinstance(kind, External) and kind.resolved)
     if not is_known and not isinstance(kind, ClassType):
         for site, _ in state.sessions:
             state = touched(state, site)

@@ -92,7 +92,9 @@ def touch(run: Run, sessions: Iterable[Session] | None = None) -> None:
 
 
 def _expire(entry: Entry, _: object) -> None:
-    entry.__dict__["_due"] = True
+    session = entry._sa_instance_state.session
+    if session is not None and not session._flushing:  # what a failed flush expires is no rule's affair
+        entry.__dict__["_due"] = True
 
 
 def _attached(session: Session, entry: object) -> None:
