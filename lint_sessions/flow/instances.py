@@ -160,7 +160,8 @@ def set_(state: State, name: str, attribute: str) -> State:
 def expired_by(types: Types, trail: Trail | None, site: Site) -> tuple[cst.CSTNode, str] | None:
     """The commit or rollback that has expired the instances of a session for certain, with what it is."""
     steps = trail.steps(site) if trail is not None else []
-    end = next(((node, _ENDS[event]) for node, event in reversed(steps) if event in _ENDS), None)
+    ends = ["rolled back"] if site.flavor.expires is False else list(_ENDS)
+    end = next(((node, _ENDS[event]) for node, event in reversed(steps) if event in ends), None)
     return None if end is not None and end[1] == "commit" and not commit_expires(types, site.flavor) else end
 
 

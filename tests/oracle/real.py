@@ -21,6 +21,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, sessionmaker
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.exc import DetachedInstanceError, StaleDataError
 
+from .calls import raise_one
 from .engine import ASYNC, ENGINE
 from .instances import UNSURE
 from .world import PROGRAM, STAGE, AsyncWatched, Base, Harm, Run, Watched, sessions_in
@@ -34,6 +35,11 @@ class Entry(Base):
     __tablename__ = "entry"
     id: Mapped[int] = mapped_column(primary_key=True, default=itertools.count(1_000).__next__)
     name: Mapped[str]
+
+    def __init__(self, name: str) -> None:
+        if STAGE.run is not None:
+            raise_one(STAGE.run, "Item()", meets=False)
+        super().__init__(name=name)
 
     def __getattribute__(self, name: str) -> Any:
         run, frame = STAGE.run, sys._getframe(1)
@@ -216,7 +222,6 @@ _NAMES: dict[str, Any] = {
     "SessionLocal": sessionmaker(ENGINE, class_=Real),
     "AsyncLocal": async_sessionmaker(ASYNC, class_=AsyncReal),
     "Item": Entry,
-    "select": select,
 }
 KEEPING = (
     sessionmaker(ENGINE, class_=Real, expire_on_commit=False),
@@ -279,4 +284,16 @@ def names(run: Run, helper: Callable[..., Any], is_async: bool) -> dict[str, Any
 
         return called
 
-    return {**_NAMES, "Keeping": KEEPING[is_async], "print": shown, "len": shown, "__helper__": helped}
+    def selected(entity: Any) -> Any:
+        """What makes a statement is a call like others."""
+        raise_one(run, "select", meets=False)
+        return select(entity)
+
+    return {
+        **_NAMES,
+        "select": selected,
+        "Keeping": KEEPING[is_async],
+        "print": shown,
+        "len": shown,
+        "__helper__": helped,
+    }
