@@ -5,7 +5,7 @@ from __future__ import annotations
 import libcst as cst
 
 from lint_sessions.flow.answers import answers
-from lint_sessions.flow.instances import expired_by
+from lint_sessions.flow.instances import expired_by, unreadable
 from lint_sessions.flow.state import Trail
 from lint_sessions.flow.values import Site
 from lint_sessions.rule import Rule, TraceStep
@@ -66,8 +66,9 @@ class DetachedInstance(Rule):
 
     ## What it leaves alone
     Factories with `expire_on_commit=False`; a `refresh()`, a query or any read of an attribute between the commit and
-    the close; blocks in which nothing is committed; deleted and expunged instances; instances that were given to a
-    function in between, which may have loaded them; relationships, which may have been loaded with the instance.
+    the close; attributes that were set after the commit; blocks in which nothing is committed; deleted and expunged
+    instances; instances that were given to a function in between, which may have loaded them; relationships, which may
+    have been loaded with the instance.
 
     ## Fix safety
     No fix is offered: whether the read is to move into the block, or the instance to be loaded before its end, is yours
@@ -81,8 +82,7 @@ class DetachedInstance(Rule):
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
         scope = self.context.scope_of(node)
         runs = self.context.lifecycle(scope)
-        found = {read.use: read for read in reversed(runs.unloaded) if read.detached}
-        for use, read in found.items():
+        for use, read in unreadable(self.context.types, runs.unloaded, detached=True).items():
             self._report(use, use, read.site, read.state.trail)
         for answer in answers(self.context.wiring, runs, scope):
             if answer.detached and not answer.is_dumped:

@@ -8,7 +8,7 @@ import libcst as cst
 
 from lint_sessions.context import Context
 from lint_sessions.flow.answers import answers
-from lint_sessions.flow.instances import expired_by
+from lint_sessions.flow.instances import expired_by, unreadable
 from lint_sessions.flow.state import Trail
 from lint_sessions.flow.values import Site
 from lint_sessions.project.names import walk
@@ -75,8 +75,8 @@ class ExpiredAttribute(Rule):
 
     ## What it leaves alone
     Factories with `expire_on_commit=False`; a `refresh()`, or any query, between the commit and the read; attributes
-    that were read before the commit; `awaitable_attrs`; instances that were given to a function in between, which may
-    have loaded them; sessions of which nothing tells whether they expire.
+    that were read before the commit, or set after it; `awaitable_attrs`; instances that were given to a function in
+    between, which may have loaded them; sessions of which nothing tells whether they expire.
 
     ## Fix safety
     Unsafe: it adds `expire_on_commit=False` to the factory, if this file makes just one, and so concerns all that use
@@ -93,8 +93,7 @@ class ExpiredAttribute(Rule):
             return
         scope = self.context.scope_of(node)
         runs = self.context.lifecycle(scope)
-        found = {read.use: read for read in reversed(runs.unloaded) if not read.detached}
-        for use, read in found.items():
+        for use, read in unreadable(self.context.types, runs.unloaded, detached=False).items():
             self._report(use, use, read.site, read.state.trail, scope)
         for answer in answers(self.context.wiring, runs, scope):
             if answer.site.flavor.is_async and not answer.detached and not answer.is_dumped:

@@ -9,12 +9,14 @@ from pathlib import Path
 import libcst as cst
 import pytest
 from oracle.driver import observe
+from oracle.modes import INSTANCES, SESSIONS, UNAWAITED, Mode, mode_of
 from oracle.programs import program
-from oracle.report import batch
-from oracle.verdict import COMPARED, Verdict, compare, lint
+from oracle.report import Tally, batch
+from oracle.verdict import Verdict, compare, lint, shown
 from oracle.world import Harm
 
-from lint_sessions.flow import exploration, graph, managers
+from lint_sessions.flow import exploration, graph, instances, managers
+from lint_sessions.flow.coroutines import Misuse
 from lint_sessions.flow.evaluate import Evaluator
 from lint_sessions.flow.graph import BasicBlock
 from lint_sessions.flow.state import State
@@ -23,6 +25,9 @@ CASES = sorted((Path(__file__).parent / "oracle" / "cases").glob("[!_]*.py"))
 PROGRAMS = 2_000
 SECONDS = 30.0
 """For the programs without asyncio, and again for those with it."""
+FEWER = 200
+FEWER_SECONDS = 12.0
+"""For the programs of each other mode."""
 MARK = re.compile(r"# ((?:LS\d{3}\b,? ?)+)$")
 
 
@@ -49,7 +54,7 @@ def test_case_runs_as_marked(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     observed = observe(text)
     assert observed.exhausted
-    assert {harm for harm in observed.harms if harm.code in COMPARED} == marks(text)
+    assert shown(observed, mode_of(text)).keys() == marks(text)
 
 
 @pytest.mark.parametrize("path", params())
@@ -62,9 +67,22 @@ def test_case_is_linted_as_marked(path: Path) -> None:
 
 @pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
 def test_programs(is_async: bool) -> None:
-    tally = batch(1, range(PROGRAMS // 2), is_async=is_async, seconds=SECONDS)
+    agrees(batch(1, range(PROGRAMS // 2), is_async=is_async, seconds=SECONDS), 0.2)
+
+
+@pytest.mark.parametrize(
+    ("mode", "is_async", "share"),
+    [(UNAWAITED, True, 0.2), (INSTANCES, False, 0.015), (INSTANCES, True, 0.2)],
+    ids=["unawaited", "instances", "instances-async"],
+)
+def test_programs_of_other_modes(mode: Mode, is_async: bool, share: float) -> None:
+    agrees(batch(1, range(FEWER), is_async=is_async, mode=mode, seconds=FEWER_SECONDS), share)
+
+
+def agrees(tally: Tally, share: float) -> None:
+    """No program of a batch disagrees, and so many show harm."""
     print(tally)
-    assert tally.harmful > tally.programs / 5
+    assert tally.harmful >= int(tally.programs * share)
     assert not tally.found, "\n\n".join(
         f"{made.text}\n{', '.join(f'{d.kind} (row {d.harm.row})' for d in found)}" for made, found in tally.found[:3]
     )
@@ -103,10 +121,38 @@ def _no_handlers(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(module, "dispatch", lambda _, __, state: ([state], []))
 
 
-@pytest.mark.parametrize("mutate", [_no_failures, _no_finally, _no_exit, _no_handlers])
-def test_a_broken_linter_is_found_out(mutate: Callable[[pytest.MonkeyPatch], None]) -> None:
+def _no_statements(patch: pytest.MonkeyPatch) -> None:
+    """What is a statement of its own is not lost."""
+    for rule in ("close_not_called", "unawaited_call"):
+        patch.setattr(f"lint_sessions.rules.{rule}.discarded", lambda _: ())
+
+
+def _no_later_await(patch: pytest.MonkeyPatch) -> None:
+    """Nobody awaits what has a name."""
+    patch.setattr("lint_sessions.rules.unawaited_call.misuse_of_name", lambda *_: Misuse.UNUSED)
+
+
+def _no_expiry(patch: pytest.MonkeyPatch) -> None:
+    """Nothing becomes of the instances of a session."""
+    patch.setattr(State, "restage", lambda state, *_: state)
+
+
+def _no_loading(patch: pytest.MonkeyPatch) -> None:
+    """No query loads an instance again."""
+    patch.setattr(instances, "touched", lambda state, _: state)
+
+
+@pytest.mark.parametrize(
+    ("mutate", "mode"),
+    [
+        *((mutate, SESSIONS) for mutate in (_no_failures, _no_finally, _no_exit, _no_handlers)),
+        *((mutate, UNAWAITED) for mutate in (_no_statements, _no_later_await)),
+        *((mutate, INSTANCES) for mutate in (_no_expiry, _no_loading)),
+    ],
+)
+def test_a_broken_linter_is_found_out(mutate: Callable[[pytest.MonkeyPatch], None], mode: Mode) -> None:
     for number in range(300):
-        text = program(2, number).text
+        text = program(2, number, is_async=mode is not SESSIONS, mode=mode).text
         observed = observe(text)
         sound = compare(lint(text), observed)
         with pytest.MonkeyPatch.context() as patch:

@@ -11,7 +11,8 @@ import pytest
 from oracle import fixing
 from oracle.fix_report import RUNS, explain, fix_batch
 from oracle.fixing import check
-from oracle.programs import PRELUDE, program
+from oracle.preludes import PRELUDE
+from oracle.programs import program
 
 from lint_sessions.engine import Analysis
 from lint_sessions.fixing import Fixed, fix

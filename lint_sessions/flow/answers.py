@@ -14,7 +14,7 @@ import libcst as cst
 
 from lint_sessions.flow.lifecycle import Lifecycle
 from lint_sessions.flow.state import Trail
-from lint_sessions.flow.values import Derived, Form, Phase, Site, Stage
+from lint_sessions.flow.values import Derived, Form, Site, Stage
 from lint_sessions.project.models import instance_class, is_sqlmodel
 from lint_sessions.project.names import walk
 from lint_sessions.project.scopes import Scope
@@ -43,7 +43,7 @@ def answers(wiring: Wiring, runs: Lifecycle, scope: Scope) -> Iterator[Answer]:
     expired = {
         _return(state.trail): (state, value)
         for state, value in runs.returned
-        if isinstance(value, Derived) and value.stage is Stage.EXPIRED
+        if isinstance(value, Derived) and value.stage in (Stage.EXPIRED, Stage.DETACHED)
     }
     if not expired or not wiring.is_route(scope):
         return
@@ -57,7 +57,7 @@ def answers(wiring: Wiring, runs: Lifecycle, scope: Scope) -> Iterator[Answer]:
         is_dumped = is_sqlmodel(wiring.types, cls) and (model is None or _names(wiring, model, cls, scope))
         if model is not None or is_dumped:
             session = state.session(value.site)
-            detached = session is not None and session.phase is Phase.CLOSED and not session.stored
+            detached = value.stage is Stage.DETACHED and session is not None and not session.stored
             yield Answer(place, place.value, value.site, detached, is_dumped, value.form is Form.RESULT, state.trail)
 
 

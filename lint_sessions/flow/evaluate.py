@@ -11,7 +11,7 @@ import libcst as cst
 
 from lint_sessions.flow.conditions import decide, refine, truth_of
 from lint_sessions.flow.handlers import PENDING_ROLLBACK
-from lint_sessions.flow.instances import read
+from lint_sessions.flow.instances import read, set_
 from lint_sessions.flow.lifecycle import Lifecycle
 from lint_sessions.flow.operations import KEEPERS, NEVER_RETURN
 from lint_sessions.flow.state import (
@@ -468,7 +468,7 @@ class Evaluator(ABC):
             case cst.Attribute(value=cst.Name(value=base), attr=cst.Name(value=attr)):
                 state = escape(state, sites_in(value))
                 if base != self.scope.first_parameter:
-                    return state
+                    return set_(state, base, attr)
                 return state.forget(f"{base}.{attr}").bind(f"{base}.{attr}", value if isinstance(value, Held) else None)
             case cst.Attribute() | cst.Subscript() | cst.StarredElement():
                 return escape(state, sites_in(value))

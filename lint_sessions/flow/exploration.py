@@ -242,7 +242,8 @@ class Exploration:
             case cst.AnnAssign(target=target, value=cst.BaseExpression() as right):
                 return [run.assign(target, v, s) for s, v in run.eval(right, state)]
             case cst.AugAssign(target=target, value=value):
-                ends = run.eval(value, state)
+                read = [s for s, _ in run.eval(target, state)] if isinstance(target, cst.Attribute) else [state]
+                ends = [end for s in read for end in run.eval(value, s)]
                 return [run.assign(target, None, escape(s, sites_in(v))) for s, v in ends]
             case cst.Del(target=target):
                 return [self.delete(target, state)]

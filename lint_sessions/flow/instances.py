@@ -7,15 +7,17 @@ session is closed (DetachedInstanceError). Source: SQLAlchemy 2.0, ORM Session B
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import libcst as cst
 
 from lint_sessions.flow.state import EarlyRefresh, State, Trail, Unloaded
-from lint_sessions.flow.values import Cause, Derived, Form, Phase, Raised, Site, Stage, sites_in
+from lint_sessions.flow.values import Cause, Derived, Form, Raised, Site, Stage, sites_in
 from lint_sessions.project.models import commit_expires, made, mapped, selected
 from lint_sessions.project.sessions import Types
-from lint_sessions.project.types import ClassType, External, Type
+from lint_sessions.project.types import ClassType, External, FactoryType, MethodType, Type
 
 if TYPE_CHECKING:
     from lint_sessions.flow.arguments import Arguments
@@ -61,7 +63,10 @@ def refreshed(run: Evaluator, node: cst.Call, site: Site, state: State) -> State
     if isinstance(value, Derived) and value.site == site and value.stage is Stage.PENDING:
         run.seen.early.append(EarlyRefresh(site, node, state))
         run.throw(state, Raised(Cause.DATABASE, "sqlalchemy.exc.InvalidRequestError", node))
-    state = state.bind(name.value, Derived(site, Form.INSTANCE, Stage.STORED, persistent=True))
+    # What was added in this transaction is the session's no longer after a rollback, refreshed or not.
+    is_new = isinstance(value, Derived) and value.site == site and value.stage in (Stage.PENDING, Stage.ADDED)
+    stage = Stage.ADDED if is_new else Stage.STORED
+    state = state.bind(name.value, Derived(site, Form.INSTANCE, stage, persistent=True))
     return state.update(site, loaded=True)
 
 
@@ -82,7 +87,8 @@ def flushed(state: State, site: Site) -> State:
 
 def touched(state: State, site: Site) -> State:
     """A query runs, or somebody else uses the session: both may flush what was added and load what was expired."""
-    return state.restage(site, {Stage.PENDING: Stage.ADDED, Stage.EXPIRED: Stage.STORED})
+    loaded = {Stage.PENDING: Stage.ADDED, Stage.EXPIRED: Stage.STORED, Stage.DETACHED: None}
+    return state.restage(site, loaded)
 
 
 def forgotten(state: State, site: Site) -> State:
@@ -128,22 +134,46 @@ def from_result(stage: Stage | None, name: str) -> Stage | None:
 
 def read(run: Evaluator, node: cst.CSTNode, value: Derived, state: State) -> State:
     """An attribute of an instance is read, or all of them."""
-    if value.stage is not Stage.EXPIRED:
+    if value.stage not in (Stage.EXPIRED, Stage.DETACHED):
         return state
     if isinstance(node, cst.Attribute) and (node.attr.value in _LOADS_ITSELF or node.attr.value.startswith("_")):
         return touched(state, value.site)
+    if isinstance(node, cst.Attribute) and node.attr.value in value.kept:
+        return state
     session = state.session(value.site)
-    detached = session is not None and session.phase is Phase.CLOSED and not session.stored
+    if value.stage is Stage.DETACHED and session is not None and session.stored:
+        return touched(state, value.site)
+    detached = value.stage is Stage.DETACHED
     if session is not None and (detached or value.site.flavor.is_async):
         run.seen.unloaded.append(Unloaded(value.site, node, detached, state))
     return touched(state, value.site)
 
 
+def set_(state: State, name: str, attribute: str) -> State:
+    """An attribute of what a name holds is set, which loads nothing: of an expired instance it is in memory now."""
+    value = state.value(name)
+    if not isinstance(value, Derived) or value.stage not in (Stage.EXPIRED, Stage.DETACHED):
+        return state
+    return state.bind(name, replace(value, kept=value.kept | {attribute}))
+
+
 def expired_by(types: Types, trail: Trail | None, site: Site) -> tuple[cst.CSTNode, str] | None:
     """The commit or rollback that has expired the instances of a session for certain, with what it is."""
     steps = trail.steps(site) if trail is not None else []
-    end = next(((node, _ENDS[event]) for node, event in reversed(steps) if event in _ENDS), None)
+    ends = ["rolled back"] if site.flavor.expires is False else list(_ENDS)
+    end = next(((node, _ENDS[event]) for node, event in reversed(steps) if event in ends), None)
     return None if end is not None and end[1] == "commit" and not commit_expires(types, site.flavor) else end
+
+
+def unreadable(types: Types, reads: Iterable[Unloaded], *, detached: bool) -> dict[cst.CSTNode, Unloaded]:
+    """By place: the first read there of an instance that has been expired for certain; another may be of a session of
+    which nothing tells whether its commit expires."""
+    found: dict[cst.CSTNode, Unloaded] = {}
+    for read in reads:
+        is_known = read.use in found or read.detached is not detached
+        if not is_known and expired_by(types, read.state.trail, read.site) is not None:
+            found[read.use] = read
+    return found
 
 
 def passed(run: Evaluator, node: cst.Call, kind: Type | None, args: Arguments, state: State) -> State:
@@ -156,7 +186,8 @@ def passed(run: Evaluator, node: cst.Call, kind: Type | None, args: Arguments, s
             state = touched(state, value.site)
         for site in sites_in(value):
             state = touched(state, site)
-    is_known = isinstance(kind, External) and kind.resolved
+    owner = kind.owner if isinstance(kind, MethodType) else kind
+    is_known = isinstance(owner, FactoryType) or (isinstance(kind, External) and kind.resolved)
     if not is_known and not isinstance(kind, ClassType):
         for site, _ in state.sessions:
             state = touched(state, site)

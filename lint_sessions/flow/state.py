@@ -110,7 +110,8 @@ class State:
         def now(value: Value) -> Value:
             if not isinstance(value, Derived) or value.site != site or value.stage is None or value.stage not in stages:
                 return value
-            return replace(value, stage=stages[value.stage])
+            stage = stages[value.stage]
+            return replace(value, stage=stage, kept=value.kept if stage is Stage.DETACHED else frozenset())
 
         names = tuple((name, now(value)) for name, value in self.names)
         return self if names == self.names else replace(self, names=names)
@@ -181,6 +182,14 @@ def escape(state: State, sites: Iterable[Site]) -> State:
     return state
 
 
+_CLOSED: dict[Stage, Stage | None] = {
+    Stage.PENDING: None,
+    Stage.ADDED: None,
+    Stage.STORED: None,
+    Stage.EXPIRED: Stage.DETACHED,
+}
+
+
 def closed(state: State, site: Site, node: cst.CSTNode) -> State:
     """The session is closed at `node`: its connection is given back, and nothing is owed any more."""
     session = state.session(site)
@@ -191,6 +200,8 @@ def closed(state: State, site: Site, node: cst.CSTNode) -> State:
         lost = (*lost, session.unsaved)
     session = replace(session, phase=Phase.CLOSED, owned=False, pending=False, unsaved=None, lost=lost, begun=None)
     ended = replace(session, failed=None, swallowed=None, reopened=None)
+    # The session knows its instances no longer: nothing expires them any more, and what is expired stays so.
+    state = state.restage(site, _CLOSED)
     return state.put(site, ended).note(node, "closed", site)
 
 
@@ -208,7 +219,10 @@ def committed(state: State, site: Site, node: cst.CSTNode) -> State:
     if session is None:
         return state
     stage = Stage.EXPIRED if site.flavor.expires else Stage.STORED if site.flavor.expires is False else None
-    state = state.restage(site, dict.fromkeys((Stage.PENDING, Stage.ADDED, Stage.STORED), stage))
+    stages: dict[Stage, Stage | None] = dict.fromkeys((Stage.PENDING, Stage.ADDED, Stage.STORED), stage)
+    if stage is Stage.EXPIRED:
+        stages[Stage.EXPIRED] = stage  # also what was set since
+    state = state.restage(site, stages)
     saved = session.saved or (session.unsaved is not None and session.unsaved.node is None)
     return state.put(site, replace(session, unsaved=None, saved=saved)).note(node, "committed", site)
 

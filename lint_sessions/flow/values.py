@@ -149,6 +149,7 @@ class Stage(Enum):
     ADDED = "added; it may have been stored before"
     STORED = "stored, with its attributes in memory"
     EXPIRED = "stored; its attributes are loaded again when they are read"
+    DETACHED = "the same, and its session was closed since"
 
 
 @dataclass(frozen=True)
@@ -163,6 +164,8 @@ class Derived:
     """An instance with a row for certain: it was got by its key, or refreshed."""
     nullable: bool = False
     """It may be None, so that reading an attribute of it may fail."""
+    kept: frozenset[str] = frozenset()
+    """Of an expired instance: the attributes that were set since, which are in memory."""
 
 
 @dataclass(frozen=True)

@@ -116,9 +116,9 @@ class Types:
             case cst.NamedExpr(value=value):
                 return self.infer(value, scope)
             case cst.IfExp(body=body, orelse=orelse):
-                return join([self.infer(body, scope), self.infer(orelse, scope)])
+                return self._either(body, orelse, scope)
             case cst.BooleanOperation(left=left, right=right):
-                return join([self.infer(left, scope), self.infer(right, scope)])
+                return self._either(left, right, scope)
             case cst.Tuple(elements=elements) if not any(isinstance(e, cst.StarredElement) for e in elements):
                 return TupleType(tuple(self.infer(e.value, scope) for e in elements))
             case cst.Lambda():
@@ -126,6 +126,17 @@ class Types:
             case cst.Subscript(value=value, slice=items):
                 return self._subscript(self.infer(value, scope), items)
         return None
+
+    def _either(self, one: cst.BaseExpression, other: cst.BaseExpression, scope: Scope) -> Type | None:
+        """The type of what is one of two; in `db = db or make()` the name adds nothing to its own type."""
+        parts = [part for part in (one, other) if not self._is_asked(part, scope)]
+        self._cut += len(parts) < 2
+        return join([self.infer(part, scope) for part in parts])
+
+    def _is_asked(self, node: cst.BaseExpression, scope: Scope) -> bool:
+        """Whether an expression is a name whose type is being asked for."""
+        found = scope.lookup(node.value) if isinstance(node, cst.Name) and self._naming else None
+        return found is not None and isinstance(node, cst.Name) and (node.value, id(found[0])) in self._naming
 
     def _subscript(self, base: Type | None, items: Sequence[cst.SubscriptElement]) -> Type | None:
         match base, items:
@@ -402,7 +413,18 @@ class Types:
                 return callee
             case ClassType() if (class_flavor := self.session_class(callee)) is not None:
                 return SessionType(bound(self, class_flavor, call, scope))
+            case None if call.args:
+                return self._entered_by_stack(call, scope)
         return self.result(callee)
+
+    def _entered_by_stack(self, call: cst.Call, scope: Scope) -> Type | None:
+        """What `stack.enter_context(manager)` gives."""
+        match call.func:
+            case cst.Attribute(attr=cst.Name(value="enter_context")):
+                return self.entered(self.infer(call.args[0].value, scope))
+            case cst.Attribute(attr=cst.Name(value="enter_async_context")):
+                return AwaitableType(self.entered(self.infer(call.args[0].value, scope)))
+        return None
 
     def result(self, callee: Type | None) -> Type | None:
         """The type of the value that calling `callee` gives, whatever the arguments."""

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
+from .awaiting import given
 from .world import (
     PROGRAM,
     REFUSED,
@@ -36,8 +37,10 @@ MAX_TURNS = 2
 MAX_YIELDS = 3
 
 
-def raise_one(run: Run, what: str, *, cancel: bool = False) -> bool:
+def raise_one(run: Run, what: str, *, cancel: bool = False, meets: bool = True) -> bool:
     """A call that nothing is known of: it may raise any Exception; True when the task is to be cancelled in it."""
+    if meets:
+        run.called()
     kinds, row = run.errors()
     index = run.choices.fail(len(kinds) + cancel, f"{what} fails at row {row}")
     if 0 < index <= len(kinds):
@@ -63,20 +66,29 @@ class Unknown:
         return bool(self.__dict__["_truth"])
 
     def __setattr__(self, name: str, value: object) -> None:
-        for session in sessions_in(value):
-            session.kept = True
+        keep(self.__dict__["_run"], value)
 
     def append(self, value: object) -> None:
         """A method that keeps what it is given."""
-        for session in sessions_in(value):
-            session.kept = True
+        keep(self.__dict__["_run"], value)
         raise_one(self.__dict__["_run"], "append")
+
+
+def keep(run: Run, value: object) -> None:
+    """Somebody keeps a value of whom nothing is known."""
+    given(run.made, [value])
+    for session in sessions_in(value):
+        session.kept = True
 
 
 class Keeper:
     """Somebody who takes over the duty to close."""
 
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
     def callback(self, close: Callable[[], object]) -> None:
+        self.run.called()
         for session in sessions_in(close.__self__):  # type: ignore[attr-defined]
             session.kept = True
 
@@ -152,7 +164,8 @@ def _holds(values: Iterable[object], session: Watched, depth: int = 3) -> bool:
 def unknown(run: Run) -> dict[str, Any]:
     """Functions that nothing is known of."""
 
-    def work(*_: object) -> None:
+    def work(*values: object) -> None:
+        given(run.made, values)
         raise_one(run, "work")
 
     def choose(*_: object) -> bool:
@@ -165,7 +178,7 @@ def unknown(run: Run) -> dict[str, Any]:
             run.task.cancel()
             await asyncio.sleep(0)
 
-    return {"work": work, "choose": choose, "awork": awork, "keep": Keeper()}
+    return {"work": work, "choose": choose, "awork": awork, "keep": Keeper(run)}
 
 
 def hooks(run: Run) -> dict[str, Callable[..., Any]]:
@@ -222,6 +235,7 @@ def hooks(run: Run) -> dict[str, Callable[..., Any]]:
         "__left__": left,
         "__lent__": lent,
         "__turn__": turn,
+        "__at__": run.reached.add,
         "__helper__": helper,
     }
 

@@ -16,27 +16,13 @@ from typing import Any
 
 from sqlalchemy import exc
 
-from . import calls
-from .choices import MAX_FAILURES, Choices, Search
+from . import awaiting, calls, real
+from .awaiting import Places
+from .choices import Choices, Search
+from .engine import ASYNC, ENGINE, AsyncLocal, SessionLocal, settle
 from .instrument import AnyFunction, entries, handled, instrument, reachable
-from .world import (
-    ASYNC,
-    ENGINE,
-    PROGRAM,
-    SELECT,
-    STAGE,
-    AsyncLocal,
-    AsyncWatched,
-    Harm,
-    Item,
-    Run,
-    SessionLocal,
-    Spoiled,
-    Watched,
-    described,
-    sessions_in,
-    settle,
-)
+from .modes import INSTANCES, SESSIONS, UNAWAITED, Mode, mode_of
+from .world import PROGRAM, SELECT, STAGE, AsyncWatched, Harm, Item, Run, Spoiled, Watched, described, sessions_in
 
 MAX_RUNS = 150
 """Runs of one entry of a program before the search is cut short."""
@@ -52,6 +38,12 @@ class Observed:
     exhausted: bool = True
     spoiled: bool = False
     """Some run does what the rules under test have no word on."""
+    cleared: set[Harm] = field(default_factory=set)
+    """Calls that some run awaits, or hands on: that others do not is their choice."""
+    excused: set[Harm] = field(default_factory=set)
+    """What goes wrong, and what the rules need not speak of."""
+    reached: set[int] = field(default_factory=set)
+    """The rows that some run comes to."""
 
     def add(self, other: Observed) -> None:
         for harm, run in other.harms.items():
@@ -59,21 +51,32 @@ class Observed:
         self.runs += other.runs
         self.exhausted &= other.exhausted
         self.spoiled |= other.spoiled
+        self.cleared |= other.cleared
+        self.excused |= other.excused
+        self.reached |= other.reached
 
 
-def observe(text: str, limit: int = MAX_RUNS, failures: int = MAX_FAILURES) -> Observed:
+def observe(text: str, limit: int = MAX_RUNS, failures: int | None = None) -> Observed:
     """Run each function of a program that can be entered from outside through all its choices."""
     tree = ast.parse(text)
     starts = [(entry, reachable(tree, entry)) for entry in entries(tree)]
-    keys = [(limit, failures, *(ast.unparse(function) for function in functions)) for _, functions in starts]
+    mode = mode_of(text)
+    failures = mode.failures if failures is None else failures
+    places = awaiting.places_of(tree)
+    keeps = "expire_on_commit" in text
+    keys = [
+        (mode, keeps, limit, failures, *(ast.unparse(function) for function in functions)) for _, functions in starts
+    ]
     observed = Observed()
     with quiet():
-        code = compile(instrument(tree), PROGRAM, "exec")
+        code = compile(instrument(tree, rows=mode is UNAWAITED), PROGRAM, "exec")
         for (entry, functions), key in zip(starts, keys, strict=True):
             if key not in _KNOWN:
                 if len(_KNOWN) > 1_000:
                     _KNOWN.clear()
-                _KNOWN[key] = _moved(_search(entry, functions, code, Search(limit, failures)), functions, -1)
+                _KNOWN[key] = _moved(
+                    _search(entry, functions, code, mode, keeps, places, Search(limit, failures)), functions, -1
+                )
             observed.add(_moved(_KNOWN[key], functions, 1))
     return observed
 
@@ -99,19 +102,36 @@ _KNOWN: dict[tuple[object, ...], Observed] = {}
 def _moved(observed: Observed, functions: Sequence[AnyFunction], way: int) -> Observed:
     """Rows of the module made rows of its functions (-1), or back (1); a function's number stands above the row."""
 
-    def moved(harm: Harm) -> Harm:
+    def there(row: int) -> int:
         if way > 0:
-            return Harm(harm.code, functions[harm.row // 1_000].lineno + harm.row % 1_000)
-        number, inside = next((i, f) for i, f in enumerate(functions) if f.lineno <= harm.row <= (f.end_lineno or 0))
-        return Harm(harm.code, number * 1_000 + harm.row - inside.lineno)
+            return functions[row // 1_000].lineno + row % 1_000
+        number, inside = next((i, f) for i, f in enumerate(functions) if f.lineno <= row <= (f.end_lineno or 0))
+        return number * 1_000 + row - inside.lineno
 
-    harms = {moved(harm): run for harm, run in observed.harms.items()}
-    return Observed(harms, observed.runs, observed.exhausted, observed.spoiled)
+    harms = {Harm(harm.code, there(harm.row)): run for harm, run in observed.harms.items()}
+    cleared, excused = (
+        {Harm(harm.code, there(harm.row)) for harm in kind} for kind in (observed.cleared, observed.excused)
+    )
+    reached = {there(row) for row in observed.reached}
+    return Observed(harms, observed.runs, observed.exhausted, observed.spoiled, cleared, excused, reached)
 
 
-def _search(entry: AnyFunction, functions: Sequence[AnyFunction], code: CodeType, search: Search) -> Observed:
+def _search(
+    entry: AnyFunction,
+    functions: Sequence[AnyFunction],
+    code: CodeType,
+    mode: Mode,
+    keeps: bool,
+    places: Places,
+    search: Search,
+) -> Observed:
     observed = Observed()
-    for run in performed(entry, functions, code, search):
+    for run in performed(entry, functions, code, search, mode, keeps=keeps):
+        if mode is UNAWAITED:
+            awaiting.judge(run, places)
+        observed.cleared |= run.cleared
+        observed.excused |= run.excused
+        observed.reached |= run.reached
         observed.spoiled |= bool(run.spoiled)
         for harm in run.harms:
             observed.harms.setdefault(harm, [*run.choices.told(), f"in {entry.name}"])
@@ -120,13 +140,19 @@ def _search(entry: AnyFunction, functions: Sequence[AnyFunction], code: CodeType
 
 
 def performed(
-    entry: AnyFunction, functions: Sequence[AnyFunction], code: CodeType, search: Iterable[Choices]
+    entry: AnyFunction,
+    functions: Sequence[AnyFunction],
+    code: CodeType,
+    search: Iterable[Choices],
+    mode: Mode = SESSIONS,
+    *,
+    keeps: bool = False,
 ) -> Iterator[Run]:
-    """The runs of an entry that these choices give."""
+    """The runs of an entry that these choices give; `keeps` where a commit expires nothing."""
     caught = {row: [CLASSES[name] for name in names if name in CLASSES] for row, names in handled(functions).items()}
     for choices in search:
         run = Run(choices, entry.name, caught)
-        _perform(run, code, entry)
+        _perform(run, code, entry, _names(run, mode, keeps, isinstance(entry, ast.AsyncFunctionDef)))
         yield run
 
 
@@ -142,9 +168,8 @@ CLASSES: dict[str, type[Exception]] = {
 """What stands in for a class that a handler names."""
 
 
-def _perform(run: Run, code: CodeType, entry: AnyFunction) -> None:
+def _perform(run: Run, code: CodeType, entry: AnyFunction, names: dict[str, Any]) -> None:
     STAGE.run = None
-    names = _names(run)
     exec(code, names)
     arguments = [_argument(run, arg, names) for arg in entry.args.args]
     function = names[entry.name]
@@ -170,9 +195,11 @@ def _argument(run: Run, arg: ast.arg, names: dict[str, Any]) -> Any:
     if kind.startswith(("Session", "AsyncSession")):
         if "None" in kind and run.choices.pick(2, f"{arg.arg} is None"):
             return None
-        session = AsyncLocal() if kind.startswith("Async") else SessionLocal()
+        session = names["__given__"][kind.startswith("Async")]()
         run.sessions += sessions_in(session)
         return session
+    if arg.arg == "item" and names["Item"] is real.Entry:
+        return real.Entry(name="given")
     if arg.arg == "items":
         return calls.Turns(run, "items")
     return calls.Unknown(run, arg.arg)
@@ -203,22 +230,36 @@ async def _drive_async(run: Run, function: Callable[..., Any], arguments: Sequen
             await calls.serve_async(run, result)
     except (Spoiled, asyncio.CancelledError, Exception) as error:
         _end(run, error)
+    if run.made:
+        await awaiting.finish(run)
 
 
 def _end(run: Run, error: BaseException) -> None:
-    if isinstance(error, NameError) or (isinstance(error, AttributeError) and error.obj is None):
+    is_none = isinstance(error, AttributeError) and error.obj is None and error.name not in real.COLUMNS
+    if isinstance(error, NameError) or is_none:
         run.spoil("a name that holds nothing")
     run.choices.note(f"raises {type(error).__name__}")
 
 
 def _hand_on(run: Run, result: object) -> None:
     run.choices.note(f"returns {described(result)}")
+    awaiting.given(run.made, [result])
     for session in sessions_in(result):
         session.kept = True
 
 
-def _names(run: Run) -> dict[str, Any]:
+def _names(run: Run, mode: Mode, keeps: bool, is_async: bool) -> dict[str, Any]:
     """The names that the prelude of a program binds, and those that instrumented code uses."""
+    names = _names_of_sessions(run)
+    if mode is UNAWAITED:
+        names |= {"AsyncSession": awaiting.Awaiting, "AsyncLocal": awaiting.AwaitingLocal}
+    if mode is INSTANCES:
+        names |= real.names(run, names["__helper__"], is_async)
+    factories = (names["SessionLocal"], names["AsyncLocal"])
+    return names | {"__given__": real.KEEPING if keeps else factories}
+
+
+def _names_of_sessions(run: Run) -> dict[str, Any]:
     return {
         **CLASSES,
         "LookupError": LookupError,
@@ -246,4 +287,5 @@ def _names(run: Run) -> dict[str, Any]:
 
 
 LOOP = asyncio.new_event_loop()
+LOOP.set_exception_handler(lambda *_: None)  # nobody asks how a task has ended that a program has forgotten
 atexit.register(LOOP.close)

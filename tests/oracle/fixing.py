@@ -17,10 +17,11 @@ from lint_sessions.source.document import Document
 
 from .behaviour import Behaviour, Event, Rows, Runnable
 from .driver import MAX_RUNS, Observed, observe
-from .verdict import COMPARED, MORE_RUNS, ROOT, harm_of
+from .modes import SESSIONS
+from .verdict import MORE_RUNS, ROOT, harm_of
 from .world import REFUSED, Harm
 
-CONFIG = Config(ROOT, select=COMPARED)
+CONFIG = Config(ROOT, select=SESSIONS.rules)
 CLOSES = frozenset(["Use `with`", "Use `async with`", "Close in `finally`"])
 """Fixes that do nothing but close: each statement that reaches the database does so as before, and a run whose only
 harm is the session left open must stay as it was too."""

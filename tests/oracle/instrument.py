@@ -6,6 +6,8 @@ import ast
 from collections.abc import Sequence
 
 AnyFunction = ast.FunctionDef | ast.AsyncFunctionDef
+MAPPED = ("Base", "Item")
+"""Classes of a program's prelude that the driver has in another form."""
 
 
 def entries(tree: ast.Module) -> list[AnyFunction]:
@@ -67,11 +69,15 @@ def _names(node: ast.expr | None) -> list[str]:
     return [name.id for name in ast.walk(node) if isinstance(name, ast.Name)] if node is not None else []
 
 
-def instrument(tree: ast.Module) -> ast.Module:
-    """The functions of a program, made to tell; rows stay what they are. The prelude's names come from the driver."""
-    body = [node for node in tree.body if isinstance(node, (AnyFunction, ast.ClassDef))]
+def instrument(tree: ast.Module, *, rows: bool = False) -> ast.Module:
+    """The functions of a program, made to tell; rows stay what they are. The prelude's names come from the driver.
+
+    `rows` makes each statement tell that a run comes to it."""
+    body = [node for node in tree.body if isinstance(node, (AnyFunction, ast.ClassDef)) and node.name not in MAPPED]
     for node in body:
         _Teller().visit(node)
+        if rows:
+            _RowTeller().visit(node)
     made = ast.Module(body=list(body), type_ignores=[])
     return ast.fix_missing_locations(made)
 
@@ -113,6 +119,17 @@ class _Teller(ast.NodeTransformer):
     def visit_While(self, node: ast.While) -> ast.AST:
         self.generic_visit(node)
         node.body.insert(0, _call("__turn__", node))
+        return node
+
+
+class _RowTeller(ast.NodeTransformer):
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        super().generic_visit(node)
+        for name in ("body", "orelse", "finalbody"):
+            body = getattr(node, name, None)
+            if isinstance(body, list) and not isinstance(node, ast.ClassDef):
+                told = [(_call("__at__", statement, statement.lineno), statement) for statement in body]
+                setattr(node, name, [part for pair in told for part in pair])
         return node
 
 

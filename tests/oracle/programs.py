@@ -4,33 +4,11 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .helpers import ASYNC_HELPERS, HELPERS
+from .modes import SESSIONS, Mode
 from .statements import Writer, deeper
-
-PRELUDE = """\
-from contextlib import ExitStack, closing, contextmanager, suppress
-from sqlalchemy import create_engine, select
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.orm import Session, sessionmaker
-from elsewhere import Item, choose, flag, keep, work
-
-engine = create_engine("sqlite://")
-SessionLocal = sessionmaker(engine)
-"""
-
-ASYNC_PRELUDE = """\
-import asyncio
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
-from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
-from elsewhere import Item, awork, choose, flag, keep, work
-
-async_engine = create_async_engine("sqlite+aiosqlite://")
-AsyncLocal = async_sessionmaker(async_engine)
-"""
 
 PARAMETERS = ("a", "b", "bag", "item", "items")
 
@@ -44,17 +22,18 @@ class Program:
     number: int
 
 
-def program(seed: int, number: int, *, is_async: bool = False) -> Program:
+def program(seed: int, number: int, *, is_async: bool = False, mode: Mode = SESSIONS) -> Program:
     """The program of a seed and a number."""
-    rng = random.Random(f"{seed}/{number}/{is_async}")
-    writer = Writer(rng, is_async)
+    rng = random.Random(f"{seed}/{number}/{is_async}{mode.salt}")
+    writer = mode.writer(rng, is_async)
     shape = rng.choices([plain, guarded, managed, optional, given, provider, looped], [4, 6, 4, 4, 4, 6, 3])[0]
     body, lent = shape(writer)
-    return Program(module(body, lent, is_async), seed, number)
+    return Program(module(body, lent, writer), seed, number)
 
 
-def module(body: list[str], lent: str, is_async: bool) -> str:
+def module(body: list[str], lent: str, writer: Writer) -> str:
     """The whole text around the body of the function under test."""
+    is_async = writer.is_async
     text = "\n".join(body)
     names = [name for name in PARAMETERS if re.search(rf"\b{name}\b", text)]
     is_provider = bool(re.search(r"\byield\b", text))
@@ -62,12 +41,11 @@ def module(body: list[str], lent: str, is_async: bool) -> str:
     order = [*names, *given] if "=" in lent else [*given, *names]
     head = f"{'async ' if is_async else ''}def {'provide' if is_provider else 'f'}({', '.join(order)}):"
     function = "\n".join([head, *deeper(body)])
-    return "\n\n".join([ASYNC_PRELUDE if is_async else PRELUDE, *helpers(function, is_async), function]) + "\n"
+    return "\n\n".join([writer.prelude(), *helpers(function, writer.library()), function]) + "\n"
 
 
-def helpers(text: str, is_async: bool) -> list[str]:
+def helpers(text: str, library: Mapping[str, str]) -> list[str]:
     """The helpers that a text calls, and those that they call."""
-    library = ASYNC_HELPERS if is_async else HELPERS
     found: dict[str, None] = {}
     waiting = [text]
     while waiting:

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from .modes import SESSIONS, Mode
 from .programs import Program, program
 from .shrink import shrink
-from .verdict import COMPARED, Disagreement, judge
+from .verdict import Disagreement, judge
 
 SHRINK_RUNS = 150
 
@@ -53,13 +54,14 @@ def batch(
     numbers: Iterable[int],
     *,
     is_async: bool = False,
-    rules: Iterable[str] = COMPARED,
+    mode: Mode = SESSIONS,
+    rules: Iterable[str] | None = None,
     seconds: float | None = None,
 ) -> Tally:
     """Run and lint the programs of these numbers, for so many seconds at most."""
-    tally, start, wanted = Tally(), time.monotonic(), set(rules)
+    tally, start, wanted = Tally(), time.monotonic(), set(rules or mode.rules)
     for number in numbers:
-        made = program(seed, number, is_async=is_async)
+        made = program(seed, number, is_async=is_async, mode=mode)
         disagreements, observed, verdict = judge(made.text)
         kept = tuple(d for d in disagreements if d.harm.code in wanted)
         tally.programs += 1

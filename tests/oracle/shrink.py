@@ -50,6 +50,10 @@ def _prelude(text: str) -> str:
     return "\n".join(rows[:first]).strip()
 
 
+def without_prelude(text: str) -> str:
+    return text.removeprefix(_prelude(text)).strip()
+
+
 def _text(head: str, functions: list[AnyFunction]) -> str:
     return "\n\n\n".join([head, *(ast.unparse(node) for node in functions)]) + "\n"
 

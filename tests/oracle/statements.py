@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from .helpers import ASYNC_USERS, USERS
+from .helpers import ASYNC_HELPERS, ASYNC_USERS, HELPERS, USERS
+from .preludes import ASYNC_PRELUDE, PRELUDE
 
 MAX_DEPTH = 3
 
@@ -29,6 +30,15 @@ class Writer:
         self.small = rng.random() < 0.65
         self.yields = False
         self.number = 0
+
+    # --- what stands around the function -------------------------------------------------------------------------------
+
+    def prelude(self) -> str:
+        return ASYNC_PRELUDE if self.is_async else PRELUDE
+
+    def library(self) -> Mapping[str, str]:
+        """The helpers that may be called, by name."""
+        return ASYNC_HELPERS if self.is_async else HELPERS
 
     # --- dice ----------------------------------------------------------------------------------------------------------
 

@@ -11,9 +11,9 @@ from lint_sessions.rule import Finding
 from lint_sessions.source.document import Document
 
 from .driver import MAX_RUNS, Observed, observe
+from .modes import UNAWAITED, Mode, mode_of
 from .world import Harm
 
-COMPARED = ("LS101", "LS301", "LS302", "LS401", "LS402")
 ROOT = Path("oracle-program")
 MORE_RUNS = 10
 MORE_FAILURES = 5
@@ -25,17 +25,19 @@ class Verdict:
     """What the linter reports, by rule and row: of a session the row that acquires it, of a handler or use its own."""
 
     reported: frozenset[Harm]
+    mode: Mode
     gave_up: bool = False
 
 
 def lint(text: str) -> Verdict:
     found: set[Harm] = set()
-    config = Config(ROOT, select=COMPARED)
+    mode = mode_of(text)
+    config = Config(ROOT, select=mode.rules)
     analysis = Analysis(config)
     document = Document.from_bytes(ROOT / "main.py", text.encode())
     for finding in check_document(document, config, fixes=False, analysis=analysis):
         found.add(harm_of(finding))
-    return Verdict(frozenset(found), any(runs.gave_up for runs in analysis.summaries._lifecycles.values()))
+    return Verdict(frozenset(found), mode, any(runs.gave_up for runs in analysis.summaries._lifecycles.values()))
 
 
 def harm_of(finding: Finding) -> Harm:
@@ -58,16 +60,26 @@ class Disagreement:
         return f"{self.harm.code} {'reported, and no run shows it' if self.reported else 'missed'}"
 
 
+def shown(observed: Observed, mode: Mode) -> dict[Harm, list[str]]:
+    """The harms that the rules of a mode should report, each with a run that shows it."""
+    return {h: run for h, run in observed.harms.items() if h.code in mode.rules and h not in observed.cleared}
+
+
 def compare(verdict: Verdict, observed: Observed) -> list[Disagreement]:
     """Where the two differ; a search that was cut short can't prove that nothing goes wrong."""
     if verdict.gave_up:
         return []
-    reported = verdict.reported
-    seen = {harm: run for harm, run in observed.harms.items() if harm.code in COMPARED}
+    mode, reported = verdict.mode, verdict.reported
+    seen = shown(observed, mode)
     missed = [Disagreement(harm, False, tuple(run)) for harm, run in sorted(seen.items()) if harm not in reported]
-    if not observed.exhausted or observed.spoiled:
+    if mode is UNAWAITED:
+        missed = missed if observed.exhausted else []  # another run may await what these do not
+        reported = frozenset(harm for harm in reported if harm.row in observed.reached)  # it is a word on the text
+    elif not observed.exhausted:
         return missed
-    return [*missed, *(Disagreement(harm, True) for harm in sorted(reported - seen.keys()))]
+    if observed.spoiled:
+        return missed
+    return [*missed, *(Disagreement(harm, True) for harm in sorted(reported - seen.keys() - observed.excused))]
 
 
 def judge(text: str, limit: int = MAX_RUNS) -> tuple[list[Disagreement], Observed, Verdict]:

@@ -1,32 +1,31 @@
 """What a program runs in: real sessions on SQLite whose every use is watched, and calls that may fail.
 
-One engine serves a whole process; each of its pooled connections is an in-memory database of its own, so that sessions
-never wait for each other. What the linter assumes is assumed here: acquiring, `close()`, `rollback()` and log calls do
-not fail; a session that an unknown callee keeps is its keeper's; nobody calls `flush()` with
-nothing to flush, nor `commit()` with nothing to commit on a session of somebody else, or one whose instances are at hand.
+What the linter assumes is assumed here: acquiring, `close()`, `rollback()` and log calls do not fail; a session that an
+unknown callee keeps is its keeper's; nobody calls `flush()` with nothing to flush, nor `commit()` with nothing to commit
+on a session of somebody else, or one whose instances are at hand.
 """
 
 from __future__ import annotations
 
 import asyncio
-import atexit
 import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from greenlet import getcurrent
-from sqlalchemy import Connection, create_engine, event, inspect, text
-from sqlalchemy.exc import IntegrityError, InvalidRequestError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, SessionTransaction, mapped_column, sessionmaker
-from sqlalchemy.pool import QueuePool
-from sqlalchemy.util import await_only
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError, InvalidRequestError, MissingGreenlet
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, SessionTransaction, mapped_column
 
 from .choices import Choices
+
+if TYPE_CHECKING:
+    from .awaiting import Made
 
 PROGRAM = "<program>"
 """The file name of the code of programs."""
@@ -74,6 +73,17 @@ class Run:
     sessions: list[Watched] = field(default_factory=list)
     harms: set[Harm] = field(default_factory=set)
     spoiled: str = ""
+    cleared: set[Harm] = field(default_factory=set)
+    """Coroutines that this run has awaited, or handed on: a run that drops them does no harm."""
+    excused: set[Harm] = field(default_factory=set)
+    """What goes wrong, and what the rules need not speak of."""
+    made: list[Made] = field(default_factory=list)
+    reached: set[int] = field(default_factory=set)
+    entries: WeakSet[Any] = field(default_factory=WeakSet)
+    """The instances of its sessions, where the program has any; sessions do not keep them alive either."""
+    has_entries: bool = False
+    called: Callable[[], None] = lambda: None
+    """What happens when somebody is called of whom nothing is known."""
     task: asyncio.Task[None] | None = None
     written: list[sqlite3.Connection] = field(default_factory=list)
 
@@ -199,7 +209,7 @@ class Watched(Session):
             return method(*args, **options)
         except BaseException as error:
             self.failure = self.failure or error
-            if not isinstance(error, InvalidRequestError):
+            if not isinstance(error, InvalidRequestError) or isinstance(error, MissingGreenlet):
                 raise
             self.unsaved = None
             if self.is_active and not self.is_broken:
@@ -361,101 +371,3 @@ def described(value: object) -> str:
         return repr(value) if value is None or isinstance(value, bool) else type(value).__name__
     whose = f"a session of row {session.row}" if session.row is not None else "the session it was given"
     return f"{whose}, closed" if session.shut else whose
-
-
-# --- the engine -------------------------------------------------------------------------------------------------------
-
-
-def _engine() -> Any:
-    engine = create_engine(
-        "sqlite://", poolclass=QueuePool, pool_size=40, pool_timeout=0, connect_args={"check_same_thread": False}
-    )
-    event.listen(
-        engine, "connect", lambda connection, _: connection.execute("create table item (id integer primary key)")
-    )
-    event.listen(engine, "do_execute", _do_execute)
-    event.listen(engine.pool, "checkin", _checkin)
-    engine.dialect.do_commit = _do_commit  # type: ignore[method-assign, assignment]
-    return engine
-
-
-def _do_execute(cursor: Any, statement: str, parameters: Any, context: Any) -> None:
-    if STAGE.broken is not None and statement.startswith("INSERT"):
-        raise STAGE.broken("broken")
-    if not statement.startswith("ROLLBACK"):
-        may_fail(statement.split(None, 1)[0].lower())
-
-
-def _do_commit(connection: Any) -> None:
-    may_fail("commit")
-    connection.commit()
-    if STAGE.run is not None:
-        STAGE.run.written.append(connection.driver_connection)
-
-
-def may_fail(what: str) -> None:
-    """A statement of the database: it may fail, and under asyncio be cancelled."""
-    run = STAGE.run
-    if run is None or run.spoiled:
-        return
-    kinds, row = run.database()
-    index = run.choices.fail(len(kinds) + (run.task is not None), f"{what} fails at row {row}")
-    if index > len(kinds):
-        assert run.task is not None
-        run.task.cancel()
-        await_only(asyncio.sleep(0))
-    elif index:
-        raise kinds[index - 1](f"{what} fails")
-
-
-def _after_begin(session: Session, transaction: object, connection: Connection) -> None:
-    record = connection.connection.record_info
-    if isinstance(session, Watched) and record is not None and record.get("holder") is not session:
-        record["holder"] = session
-        session.holding += 1
-        session.shut = False
-        if STAGE.run is None:
-            session.over = False  # whoever it is lent to has begun it
-        elif session.over and session.reopened is None:
-            rows = dict(places(sys._getframe(1)))
-            session.reopened = rows.get(session.owner, next(reversed(rows.values()), None))
-
-
-def _after_commit(session: Session) -> None:
-    if STAGE.run is not None and isinstance(session, Watched) and not session.in_nested_transaction():
-        for row, item in session.added:
-            if inspect(item).persistent:
-                STAGE.run.choices.note(f"what row {row} adds is stored")
-        session.added.clear()
-
-
-def _checkin(connection: object, record: Any) -> None:
-    session = record.record_info.pop("holder", None)
-    if session is not None:
-        session.holding -= 1
-
-
-ENGINE = _engine()
-_INNER = _engine()
-_INNER.dialect.is_async = True  # nothing in it waits, save where `may_fail` does
-ASYNC = AsyncEngine(_INNER)
-event.listen(Watched, "after_begin", _after_begin)
-event.listen(Watched, "after_commit", _after_commit)
-atexit.register(ENGINE.dispose)
-atexit.register(_INNER.dispose)
-
-SessionLocal = sessionmaker(ENGINE, class_=Watched)
-AsyncLocal = async_sessionmaker(ASYNC, class_=AsyncWatched)
-
-
-def settle(run: Run) -> None:
-    """Give everything back, so that the next run starts clean."""
-    STAGE.run = None
-    for session in run.sessions:
-        if session.holding or session.in_transaction():
-            session.expunge_all()
-            session.close()
-    for connection in {id(c): c for c in run.written}.values():
-        with suppress(sqlite3.ProgrammingError):  # cancellation has closed it
-            connection.execute("delete from item")
-            connection.commit()
