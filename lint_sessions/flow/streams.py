@@ -172,14 +172,15 @@ class Streams:
                         yield found, use
 
     def _markers(self, function: Scope) -> Iterator[tuple[cst.Call, Scope]]:
-        """The dependencies of a function, in its parameters and in the decorator that makes it a route."""
+        """The dependencies of a function: of its router, in the decorator that makes it a route, in its parameters."""
         node, around = function.function, function.parent
         if node is None or around is None:
             return
         for decorator in node.decorators:
-            for part in walk(decorator):
-                if isinstance(part, cst.Call) and self.wiring.marker(part, around) is not None:
-                    yield part, around
+            for place in (*_router(decorator.decorator, around), decorator):
+                for part in walk(place):
+                    if isinstance(part, cst.Call) and self.wiring.marker(part, around) is not None:
+                        yield part, around
         for param in parameters(node):
             annotation = param.annotation.annotation if param.annotation is not None else None
             found = self.wiring.declared_by(param.default, annotation, around)
@@ -224,6 +225,15 @@ class Streams:
         result = self.types.result(FunctionType(provider))
         lent = result.yields if isinstance(result, GeneratorType) else None
         return lent if isinstance(lent, SessionType) and not lent.flavor.is_scoped else None
+
+
+def _router(decorator: cst.BaseExpression, scope: Scope) -> Iterator[cst.BaseExpression]:
+    """The call that makes the router or application of `@router.websocket(...)`, where the same module makes it."""
+    match decorator:
+        case cst.Call(func=cst.Attribute(value=cst.Name(value=name))):
+            for binding, _ in scope.bound(name):
+                if binding.value is not None:
+                    yield binding.value
 
 
 def _is_of_events(call: cst.Call) -> bool:
