@@ -259,7 +259,8 @@ class Watched(Session):
         return result
 
     def get(self, *args: Any, **options: Any) -> Any:
-        return self.guard(super().get, args, options)
+        """A statement each time: whether the row happens to be in memory is nobody's to know."""
+        return self.guard(super().get, args, {**options, "populate_existing": True})
 
     def refresh(self, instance: object, *args: Any, **options: Any) -> None:
         """A refresh of some instance: a statement, with no flush before it."""
