@@ -14,7 +14,7 @@ from lint_sessions.report.fingerprint import fingerprints, function
 from lint_sessions.write import put
 
 if TYPE_CHECKING:
-    from lint_sessions.rule import Finding
+    from lint_sessions.finding import Finding
 
 VERSION = 1
 

@@ -16,12 +16,12 @@ from typing import Final, TextIO
 
 from lint_sessions import engine, fixing
 from lint_sessions.config import Config, ConfigError, Configs, Selection
+from lint_sessions.finding import Finding
 from lint_sessions.pages import pages
 from lint_sessions.progress import Progress
 from lint_sessions.registry import INVALID_SYNTAX, UNUSED_SUPPRESSION, RegistryError, known
 from lint_sessions.report import STDIN, Sources, diff, output, shown_path, source_root, text
 from lint_sessions.report.terminal import Style, printable, wants_colour
-from lint_sessions.rule import Finding
 from lint_sessions.sift import Sieve, SiftError
 from lint_sessions.source.document import Document, SourceError
 from lint_sessions.source.files import discover

@@ -12,8 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lint_sessions.finding import Safety
 from lint_sessions.requirements import problem_of
-from lint_sessions.rule import Safety
 
 if TYPE_CHECKING:
     import pathspec

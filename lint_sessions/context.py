@@ -9,6 +9,7 @@ from pathlib import Path
 import libcst as cst
 
 from lint_sessions.config import Config
+from lint_sessions.finding import Finding, Note, Position
 from lint_sessions.flow.blocking import Blocking
 from lint_sessions.flow.lifecycle import Lifecycle
 from lint_sessions.flow.providers import Provider, provider
@@ -19,7 +20,7 @@ from lint_sessions.project.scopes import Scope
 from lint_sessions.project.serving import Serving
 from lint_sessions.project.types import FunctionType
 from lint_sessions.requirements import FastAPI, Requirements
-from lint_sessions.rule import Finding, LateFix, Note, Position, Rule, TraceStep
+from lint_sessions.rule import LateFix, Rule, TraceStep
 from lint_sessions.source.document import Block
 
 

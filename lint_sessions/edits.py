@@ -13,9 +13,9 @@ from itertools import pairwise
 
 import libcst as cst
 
+from lint_sessions.finding import Edit, Fix, Position, Safety
 from lint_sessions.project.names import bindings, children, path_to, walk
 from lint_sessions.project.scopes import Scope
-from lint_sessions.rule import Edit, Fix, Position, Safety
 from lint_sessions.source.document import Block
 
 

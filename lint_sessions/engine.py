@@ -15,6 +15,7 @@ import libcst as cst
 
 from lint_sessions.config import Config
 from lint_sessions.context import Context
+from lint_sessions.finding import Edit, Finding, Fix, Position, Safety
 from lint_sessions.flow.blocking import Blocking
 from lint_sessions.flow.summaries import SummaryTable
 from lint_sessions.project.modules import Project
@@ -25,7 +26,7 @@ from lint_sessions.project.sessions import Types
 from lint_sessions.project.wiring import Wiring
 from lint_sessions.registry import INVALID_SYNTAX, UNUSED_SUPPRESSION, known, rules
 from lint_sessions.requirements import Requirements
-from lint_sessions.rule import Edit, Finding, Fix, Position, Rule, Safety
+from lint_sessions.rule import Rule
 from lint_sessions.source.document import Document, SourceError, SyntaxProblem
 from lint_sessions.source.files import discover
 from lint_sessions.source.suppress import Rules, Suppressions

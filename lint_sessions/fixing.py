@@ -18,9 +18,9 @@ from lint_sessions import engine
 from lint_sessions.config import Config
 from lint_sessions.edits import apply
 from lint_sessions.engine import Analysis, Problem
+from lint_sessions.finding import Edit, Finding, Fix, Safety
 from lint_sessions.project.dependents import Dependents, words_of
 from lint_sessions.registry import UNUSED_SUPPRESSION, rules
-from lint_sessions.rule import Edit, Finding, Fix, Safety
 from lint_sessions.source.document import Block, Document, SourceError, SyntaxProblem
 
 MAX_PASSES = 10

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 
 import libcst as cst
 
+from lint_sessions.finding import Edit
 from lint_sessions.project.known import SESSION_CLASSES
 from lint_sessions.project.modules import Module
 from lint_sessions.project.names import walk
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.sessions import Types
 from lint_sessions.project.types import External, FunctionType, ModuleType
-from lint_sessions.rule import Edit
 from lint_sessions.source.document import Block, Document
 
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from lint_sessions.finding import Safety
 from lint_sessions.registry import INVALID_SYNTAX, UNUSED_SUPPRESSION, rules
-from lint_sessions.rule import Rule, Safety
+from lint_sessions.rule import Rule
 
 SECTIONS = (
     "What it does",

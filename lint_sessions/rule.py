@@ -1,81 +1,18 @@
-"""The vocabulary: what a rule is, and what a finding, its trace and its fix are made of."""
+"""What a rule is: a visitor that reports."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from enum import Enum
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import libcst as cst
 
 if TYPE_CHECKING:
     from lint_sessions.context import Context
+    from lint_sessions.finding import Fix, Safety
     from lint_sessions.source.document import Block
-
-
-class Safety(Enum):
-    """Whether a fix keeps the meaning of every correct run."""
-
-    SAFE = "safe"
-    UNSAFE = "unsafe"
-
-
-@dataclass(frozen=True, order=True)
-class Position:
-    """A place in a file: row and column, both from 1, the column in characters."""
-
-    row: int
-    column: int
-
-
-@dataclass(frozen=True)
-class Edit:
-    """Replace the characters `start` to `end` (offsets into the document's text) by `text`."""
-
-    start: int
-    end: int
-    text: str
-
-
-@dataclass(frozen=True)
-class Fix:
-    """A change that ends the misuse; its edits do not overlap."""
-
-    title: str
-    safety: Safety
-    edits: tuple[Edit, ...]
-
-
-@dataclass(frozen=True)
-class Note:
-    """One step of the path that proves a finding; `path` is None in the finding's own file."""
-
-    position: Position
-    message: str
-    path: Path | None = None
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One misuse at one place, with the path on which its harm happens."""
-
-    path: Path
-    start: Position
-    end: Position
-    code: str
-    name: str
-    message: str
-    trace: tuple[Note, ...] = ()
-    fix: Fix | None = field(default=None, compare=False)
-    rows: range | None = field(default=None, compare=False)
-    """Where a comment silences it; None for its first row alone."""
-
-    @property
-    def order(self) -> tuple[str, Position, str]:
-        return (str(self.path), self.start, self.code)
 
 
 @dataclass(frozen=True, eq=False)

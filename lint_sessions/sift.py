@@ -14,7 +14,7 @@ from lint_sessions.report import Sources, text
 from lint_sessions.write import WriteError
 
 if TYPE_CHECKING:
-    from lint_sessions.rule import Finding
+    from lint_sessions.finding import Finding
 
 
 class SiftError(Exception):

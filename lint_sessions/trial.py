@@ -8,6 +8,7 @@ import libcst as cst
 
 from lint_sessions.context import Context
 from lint_sessions.edits import apply
+from lint_sessions.finding import Edit
 from lint_sessions.flow.answers import answers
 from lint_sessions.flow.callers import functions
 from lint_sessions.flow.lifecycle import Lifecycle
@@ -17,7 +18,6 @@ from lint_sessions.flow.values import Derived, Form, Items, sites_in
 from lint_sessions.project.modules import Module
 from lint_sessions.project.names import bindings, children, mentions, walk
 from lint_sessions.project.scopes import Scope, last_name
-from lint_sessions.rule import Edit
 from lint_sessions.source.document import Document
 
 

@@ -9,11 +9,12 @@ import libcst as cst
 
 from lint_sessions.context import Context
 from lint_sessions.edits import Acquisition, closed_name
+from lint_sessions.finding import Fix, Safety
 from lint_sessions.flow.operations import QUIET_CALLS, QUIET_RECEIVERS
 from lint_sessions.project.names import bindings, walk, walk_scope
 from lint_sessions.project.scopes import Scope, last_name
 from lint_sessions.project.types import External, FunctionType, SessionType
-from lint_sessions.rule import Fix, Rule, Safety, TraceStep
+from lint_sessions.rule import Rule, TraceStep
 
 
 class AcquireInsideTry(Rule):

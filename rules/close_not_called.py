@@ -8,10 +8,11 @@ import libcst as cst
 
 from lint_sessions.context import Context
 from lint_sessions.edits import await_call
+from lint_sessions.finding import Edit, Fix, Safety
 from lint_sessions.flow.coroutines import coroutine_method, discarded
 from lint_sessions.flow.operations import CLOSING
 from lint_sessions.project.types import ConnectionType, MethodType, SessionType
-from lint_sessions.rule import Edit, Fix, Rule, Safety
+from lint_sessions.rule import Rule
 
 ENDING = CLOSING | {"commit", "rollback"}
 

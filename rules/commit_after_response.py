@@ -9,11 +9,12 @@ from functools import partial
 import libcst as cst
 
 from lint_sessions.context import Context
+from lint_sessions.finding import Edit, Fix, Safety
 from lint_sessions.project.names import walk
 from lint_sessions.project.scopes import last_name, leaves
 from lint_sessions.project.wiring import Use
 from lint_sessions.requirements import AFTER_RESPONSE, BEFORE_RESPONSE, FUNCTION_SCOPE
-from lint_sessions.rule import Edit, Fix, Rule, Safety, TraceStep
+from lint_sessions.rule import Rule, TraceStep
 
 
 class CommitAfterResponse(Rule):

@@ -10,12 +10,13 @@ import libcst as cst
 
 from lint_sessions.context import Context
 from lint_sessions.edits import Lines
+from lint_sessions.finding import Edit, Fix, Safety
 from lint_sessions.flow.state import LateCommit
 from lint_sessions.flow.values import Cause, Phase
 from lint_sessions.project.names import dotted, path_to, walk, walk_scope
 from lint_sessions.project.scopes import Scope, last_name
 from lint_sessions.project.types import FunctionType
-from lint_sessions.rule import Edit, Fix, Rule, Safety, TraceStep
+from lint_sessions.rule import Rule, TraceStep
 
 WRITES = frozenset(["add", "add_all", "delete", "merge", "flush", "bulk_save_objects"]) | {
     f"bulk_{verb}_mappings" for verb in ("insert", "update")

@@ -9,13 +9,14 @@ import libcst as cst
 
 from lint_sessions.context import Context
 from lint_sessions.edits import Lines
+from lint_sessions.finding import Fix, Safety
 from lint_sessions.project.known import CONTEXT_DECORATORS
 from lint_sessions.project.names import dotted, parameters, walk
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.types import CallableType, External, ManagerType, argument
 from lint_sessions.project.wiring import Use
 from lint_sessions.requirements import UNWRAPS
-from lint_sessions.rule import Fix, LateFix, Rule, Safety
+from lint_sessions.rule import LateFix, Rule
 
 
 class ContextmanagerDependency(Rule):

@@ -8,13 +8,14 @@ import libcst as cst
 
 from lint_sessions.context import Context
 from lint_sessions.edits import CLOSES
+from lint_sessions.finding import Edit, Fix, Safety
 from lint_sessions.flow.providers import Delegation, Provider, delegations, provider
 from lint_sessions.flow.values import Cause, Raised
 from lint_sessions.imports import as_manager
 from lint_sessions.project.names import path_to, walk_scope
 from lint_sessions.project.scopes import Scope, last_name
 from lint_sessions.project.types import GeneratorType
-from lint_sessions.rule import Edit, Fix, Rule, Safety, TraceStep
+from lint_sessions.rule import Rule, TraceStep
 
 UNDOING = frozenset(["rollback", *CLOSES])
 

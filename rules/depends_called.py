@@ -7,8 +7,9 @@ from functools import partial
 import libcst as cst
 
 from lint_sessions.context import Context
+from lint_sessions.finding import Edit, Fix, Safety
 from lint_sessions.project.types import AwaitableType, GeneratorType, SessionType, Type, argument
-from lint_sessions.rule import Edit, Fix, Rule, Safety
+from lint_sessions.rule import Rule
 
 
 class DependsCalled(Rule):

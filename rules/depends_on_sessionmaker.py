@@ -7,6 +7,7 @@ from functools import partial
 import libcst as cst
 
 from lint_sessions.context import Context
+from lint_sessions.finding import Edit, Fix, Safety
 from lint_sessions.imports import reach
 from lint_sessions.project.known import SESSION_CLASSES
 from lint_sessions.project.names import dotted
@@ -21,7 +22,7 @@ from lint_sessions.project.types import (
     Type,
     argument,
 )
-from lint_sessions.rule import Edit, Fix, Rule, Safety
+from lint_sessions.rule import Rule
 
 
 class DependsOnSessionmaker(Rule):

@@ -7,6 +7,7 @@ from functools import partial
 import libcst as cst
 
 from lint_sessions.context import Context
+from lint_sessions.finding import Edit, Fix, Safety
 from lint_sessions.flow.answers import answers
 from lint_sessions.flow.instances import expired_by, unreadable
 from lint_sessions.flow.state import Trail
@@ -14,7 +15,7 @@ from lint_sessions.flow.values import Site
 from lint_sessions.project.names import walk
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.types import FactoryType
-from lint_sessions.rule import Edit, Fix, Rule, Safety, TraceStep
+from lint_sessions.rule import Rule, TraceStep
 from lint_sessions.source.document import Block
 
 

@@ -8,11 +8,12 @@ import libcst as cst
 
 from lint_sessions.context import Context
 from lint_sessions.edits import Lines
+from lint_sessions.finding import Edit, Fix, Safety
 from lint_sessions.flow.providers import Provider
 from lint_sessions.flow.state import State
 from lint_sessions.flow.values import Cause, Held, Phase, Raised, Site
 from lint_sessions.project.names import dotted, path_to, walk, walk_scope
-from lint_sessions.rule import Edit, Fix, Rule, Safety, TraceStep
+from lint_sessions.rule import Rule, TraceStep
 
 
 class ImplicitRollback(Rule):

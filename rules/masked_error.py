@@ -10,11 +10,12 @@ import libcst as cst
 
 from lint_sessions.context import Context
 from lint_sessions.edits import CLOSES, Lines
+from lint_sessions.finding import Fix, Safety
 from lint_sessions.flow.providers import HTTP_ERRORS, Provider
 from lint_sessions.project.names import path_to, walk_scope
 from lint_sessions.project.scopes import last_name
 from lint_sessions.project.types import ClassType, External, argument
-from lint_sessions.rule import Fix, Rule, Safety, TraceStep
+from lint_sessions.rule import Rule, TraceStep
 
 
 class MaskedError(Rule):

@@ -8,13 +8,14 @@ import libcst as cst
 
 from lint_sessions.context import Context
 from lint_sessions.edits import Lines
+from lint_sessions.finding import Edit, Fix, Safety
 from lint_sessions.flow.lifecycle import Lifecycle
 from lint_sessions.flow.state import Poisoned
 from lint_sessions.flow.values import Held, Manager
 from lint_sessions.project.names import dotted
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.scripts import runs_once
-from lint_sessions.rule import Edit, Fix, Rule, Safety, TraceStep
+from lint_sessions.rule import Rule, TraceStep
 
 _DATABASE_ERRORS = frozenset(
     ["SQLAlchemyError", "DBAPIError", "DatabaseError", "DataError", "IntegrityError", "OperationalError"]

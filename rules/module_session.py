@@ -11,6 +11,7 @@ import libcst as cst
 
 from lint_sessions.context import Context
 from lint_sessions.edits import CLOSES, Lines, call_of, inner_closes, only_closes, without
+from lint_sessions.finding import Edit, Fix, Safety
 from lint_sessions.flow.callers import functions
 from lint_sessions.flow.sharing import single_instances, users, users_of_attribute
 from lint_sessions.project.modules import Module
@@ -18,7 +19,7 @@ from lint_sessions.project.names import mentions, parameters, walk
 from lint_sessions.project.scopes import Scope, last_name
 from lint_sessions.project.scripts import is_main_part, is_test
 from lint_sessions.project.types import External, Flavor, InstanceType, SessionType
-from lint_sessions.rule import Edit, Fix, LateFix, Rule, Safety, TraceStep
+from lint_sessions.rule import LateFix, Rule, TraceStep
 from lint_sessions.source.document import Block
 from lint_sessions.trial import Trial, bound_in, gives_instances, is_read_late, names_given, returns_lazily
 

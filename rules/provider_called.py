@@ -11,6 +11,7 @@ import libcst as cst
 
 from lint_sessions.context import Context
 from lint_sessions.edits import Acquisition, siblings
+from lint_sessions.finding import Edit, Fix, Safety
 from lint_sessions.flow.lifecycle import Leak, Lifecycle
 from lint_sessions.flow.objects import may_close
 from lint_sessions.flow.steps import generator, is_named_provider, step_of
@@ -21,7 +22,7 @@ from lint_sessions.project.names import children, path_to, walk, walk_scope
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.scripts import runs_once
 from lint_sessions.project.types import ClassType, GeneratorType, InstanceType
-from lint_sessions.rule import Edit, Fix, Rule, Safety, TraceStep
+from lint_sessions.rule import Rule, TraceStep
 from lint_sessions.source.document import Block
 
 _OF_GENERATORS = frozenset(

@@ -9,6 +9,7 @@ from functools import partial
 import libcst as cst
 
 from lint_sessions.context import Context
+from lint_sessions.finding import Edit, Fix, Safety
 from lint_sessions.flow.callers import Reader, reading
 from lint_sessions.flow.registries import Registry, may_be_removed, registry_of
 from lint_sessions.flow.requests import path_to
@@ -16,7 +17,7 @@ from lint_sessions.project.names import bindings, walk
 from lint_sessions.project.scopes import Scope, last_name
 from lint_sessions.project.scripts import is_test
 from lint_sessions.project.types import SessionType
-from lint_sessions.rule import Edit, Fix, Rule, Safety, TraceStep
+from lint_sessions.rule import Rule, TraceStep
 
 _CARE = re.compile(r"\.\s*(remove|close)\b|\bwith\b|\byield\b")
 """Signs that a function gives back what it takes from a registry."""

@@ -9,13 +9,14 @@ import libcst as cst
 
 from lint_sessions.context import Context
 from lint_sessions.edits import CLOSES, Lines
+from lint_sessions.finding import Edit, Fix, Safety
 from lint_sessions.imports import marker_name, reach
 from lint_sessions.project.calls import Call, calls_of, omits
 from lint_sessions.project.names import dotted, parameters, walk
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.scripts import runs_once
 from lint_sessions.project.types import AwaitableType, FunctionType, GeneratorType, SessionType, Type
-from lint_sessions.rule import Edit, Fix, Rule, Safety, TraceStep
+from lint_sessions.rule import Rule, TraceStep
 
 
 class SessionDefault(Rule):

@@ -9,12 +9,13 @@ import libcst as cst
 
 from lint_sessions.context import Context
 from lint_sessions.edits import Lines
+from lint_sessions.finding import Edit, Fix, Safety
 from lint_sessions.flow.values import Held, Phase, Site
 from lint_sessions.project.names import walk_scope
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.types import AwaitableType, FunctionType, SessionType, argument
 from lint_sessions.project.wiring import Use
-from lint_sessions.rule import Edit, Fix, Rule, Safety, TraceStep
+from lint_sessions.rule import Rule, TraceStep
 
 
 class SessionReturned(Rule):

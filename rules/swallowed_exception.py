@@ -9,10 +9,11 @@ import libcst as cst
 
 from lint_sessions.context import Context
 from lint_sessions.edits import Lines
+from lint_sessions.finding import Edit, Fix, Safety
 from lint_sessions.flow.providers import ANY_ERROR, HTTP_ERRORS, Provider
 from lint_sessions.project.names import parameters, path_to, walk, walk_scope
 from lint_sessions.requirements import MUST_RAISE
-from lint_sessions.rule import Edit, Fix, Rule, Safety, TraceStep
+from lint_sessions.rule import Rule, TraceStep
 
 
 class SwallowedException(Rule):

@@ -8,9 +8,10 @@ import libcst as cst
 
 from lint_sessions.context import Context
 from lint_sessions.edits import await_call
+from lint_sessions.finding import Safety
 from lint_sessions.flow.coroutines import Misuse, coroutine_method, discarded, misuse_of_name, tested
 from lint_sessions.flow.operations import CLOSING, COROUTINES
-from lint_sessions.rule import LateFix, Rule, Safety
+from lint_sessions.rule import LateFix, Rule
 
 
 class UnawaitedCall(Rule):

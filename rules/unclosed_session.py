@@ -7,11 +7,12 @@ from functools import partial
 import libcst as cst
 
 from lint_sessions.context import Context
+from lint_sessions.finding import Fix, Safety
 from lint_sessions.flow.lifecycle import Exit, Leak, Lifecycle
 from lint_sessions.leaks import WORDS, how, opened_alone, path
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.scripts import runs_once
-from lint_sessions.rule import Fix, Rule, Safety, TraceStep
+from lint_sessions.rule import Rule, TraceStep
 
 
 class UnclosedSession(Rule):

@@ -8,10 +8,11 @@ import libcst as cst
 
 from lint_sessions.context import Context
 from lint_sessions.edits import Lines
+from lint_sessions.finding import Fix, Safety
 from lint_sessions.flow.answers import Answer, answers
 from lint_sessions.flow.instances import expired_by
 from lint_sessions.project.names import path_to
-from lint_sessions.rule import Fix, Rule, Safety, TraceStep
+from lint_sessions.rule import Rule, TraceStep
 
 
 class UnrefreshedReturn(Rule):

@@ -10,12 +10,13 @@ import libcst as cst
 
 from lint_sessions.context import Context
 from lint_sessions.edits import CLOSES, Lines, call_of, closed_name, only_closes, siblings
+from lint_sessions.finding import Edit, Fix, Safety
 from lint_sessions.flow.lifecycle import Leak
 from lint_sessions.flow.values import Site
 from lint_sessions.project.names import mentions, path_to, walk
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.types import Flavor
-from lint_sessions.rule import Edit, Fix, Rule, Safety, TraceStep
+from lint_sessions.rule import Rule, TraceStep
 from lint_sessions.trial import Trial, bound_in, is_read_late, returns_lazily
 
 

@@ -10,12 +10,13 @@ import libcst as cst
 
 from lint_sessions.context import Context
 from lint_sessions.edits import Lines
+from lint_sessions.finding import Fix, Safety
 from lint_sessions.flow.lifecycle import Lost
 from lint_sessions.flow.units import lost_writes
 from lint_sessions.flow.values import Site
 from lint_sessions.project.names import bindings, children, dotted, parameters, walk, walk_scope
 from lint_sessions.project.scopes import Scope
-from lint_sessions.rule import Fix, Rule, Safety, TraceStep
+from lint_sessions.rule import Rule, TraceStep
 
 _ON_PURPOSE = re.compile(r"dry[_-]?run|simulat", re.IGNORECASE)
 """Who says this means not to store."""

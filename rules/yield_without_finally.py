@@ -8,12 +8,13 @@ import libcst as cst
 
 from lint_sessions.context import Context
 from lint_sessions.edits import Acquisition
+from lint_sessions.finding import Edit, Fix, Safety
 from lint_sessions.flow.lifecycle import Exit, Leak, Lifecycle
 from lint_sessions.flow.providers import delegations
 from lint_sessions.flow.values import Site
 from lint_sessions.project.names import walk
 from lint_sessions.project.scopes import Scope
-from lint_sessions.rule import Edit, Fix, Rule, Safety, TraceStep
+from lint_sessions.rule import Rule, TraceStep
 
 
 class YieldWithoutFinally(Rule):

@@ -11,7 +11,7 @@ import pytest
 
 from lint_sessions import cli, engine
 from lint_sessions.config import Config
-from lint_sessions.rule import Finding
+from lint_sessions.finding import Finding
 from lint_sessions.source.document import Document
 
 Run = Callable[..., tuple[int, str, str]]

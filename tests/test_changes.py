@@ -11,7 +11,7 @@ import pytest
 
 from lint_sessions import cli
 from lint_sessions.changes import ChangesError, since
-from lint_sessions.rule import Finding, Note, Position
+from lint_sessions.finding import Finding, Note, Position
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 

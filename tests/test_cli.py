@@ -15,8 +15,8 @@ import pytest
 
 from lint_sessions import __version__, cli, engine, fixing, progress
 from lint_sessions.config import Config
+from lint_sessions.finding import Edit, Finding, Fix, Position, Safety
 from lint_sessions.report import STDIN
-from lint_sessions.rule import Edit, Finding, Fix, Position, Safety
 from lint_sessions.source.document import Document
 
 Capture = pytest.CaptureFixture[str]

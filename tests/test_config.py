@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lint_sessions.config import EXCLUDE, Config, ConfigError, Configs, Selection
-from lint_sessions.rule import Safety
+from lint_sessions.finding import Safety
 
 KNOWN = (("LS000", "invalid-syntax"), ("LS101", "yield-without-finally"), ("LS301", "unclosed-session"))
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import libcst as cst
 import pytest
 
-from lint_sessions.rule import Position
+from lint_sessions.finding import Position
 from lint_sessions.source.cut import cut
 from lint_sessions.source.document import Block, Document, SourceError, SyntaxProblem
 

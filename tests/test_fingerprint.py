@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from lint_sessions.finding import Finding, Position
 from lint_sessions.report import Sources
 from lint_sessions.report.fingerprint import fingerprints, function
-from lint_sessions.rule import Finding, Position
 from lint_sessions.source.document import Document
 
 ROOT = Path("/project")

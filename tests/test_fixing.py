@@ -11,7 +11,7 @@ import pytest
 from lint_sessions import engine, fixing
 from lint_sessions.config import Config
 from lint_sessions.engine import Analysis
-from lint_sessions.rule import Edit, Finding, Fix, Safety
+from lint_sessions.finding import Edit, Finding, Fix, Safety
 from lint_sessions.source.document import Document
 
 WORDS = {

@@ -16,8 +16,8 @@ import pytest
 
 from lint_sessions import __version__, cli, engine
 from lint_sessions.config import Config, ConfigError, Configs
+from lint_sessions.finding import Finding, Position
 from lint_sessions.flake8 import Plugin
-from lint_sessions.rule import Finding, Position
 from lint_sessions.source.document import Document
 
 ROOT = Path(__file__).parents[1]

@@ -12,8 +12,8 @@ import jsonschema
 import pytest
 
 from lint_sessions import pages
+from lint_sessions.finding import Edit, Finding, Fix, Note, Position, Safety
 from lint_sessions.report import STDIN, Sources, gitlab, joblog, junit, path_from, ruffjson, sarif, source_root
-from lint_sessions.rule import Edit, Finding, Fix, Note, Position, Safety
 
 SCHEMA = json.loads((Path(__file__).parent / "data" / "sarif-schema-2.1.0.json").read_text("utf-8"))
 SOURCE = "def run():\n    größe, db = 1, SessionLocal()\n    db.scalars(query)\n    db.close()\n"

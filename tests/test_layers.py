@@ -12,7 +12,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "lint_sessions"
 LAYERS = (
     {"__init__"},
-    {"rule", "write", "progress"},
+    {"finding", "write", "progress"},
+    {"rule"},
     {"source"},
     {"requirements"},
     {"config"},

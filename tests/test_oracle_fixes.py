@@ -15,8 +15,8 @@ from oracle.preludes import PRELUDE
 from oracle.programs import program
 
 from lint_sessions.engine import Analysis
+from lint_sessions.finding import Finding, Safety
 from lint_sessions.fixing import Fixed, fix
-from lint_sessions.rule import Finding, Safety
 from lint_sessions.source.document import Document
 
 PROGRAMS = 120

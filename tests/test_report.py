@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from lint_sessions.finding import Edit, Finding, Fix, Note, Position, Safety
 from lint_sessions.report import STDIN, Sources, diff, ruffjson, shown_path, statistics, text
 from lint_sessions.report.terminal import Style, cells, excerpt, printable, wants_colour
-from lint_sessions.rule import Edit, Finding, Fix, Note, Position, Safety
 from lint_sessions.source.document import Document
 
 SOURCE = """from app.work import load

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lint_sessions.rule import Finding, Position
+from lint_sessions.finding import Finding, Position
 from lint_sessions.source.document import Document
 from lint_sessions.source.suppress import Rules, Suppressions, silenced
 

@@ -9,7 +9,7 @@ import versions
 
 from lint_sessions import cli, engine
 from lint_sessions.config import Config
-from lint_sessions.rule import Finding, Safety
+from lint_sessions.finding import Finding, Safety
 
 START = """from contextlib import contextmanager
 

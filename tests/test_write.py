@@ -15,7 +15,7 @@ import pytest
 
 from lint_sessions import cli, fixing
 from lint_sessions.engine import Analysis
-from lint_sessions.rule import Finding
+from lint_sessions.finding import Finding
 from lint_sessions.write import WriteError, replace
 
 CHECKOUT = Path(__file__).parents[1]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lint_sessions.rule import Finding, Safety
+    from lint_sessions.finding import Finding, Safety
     from lint_sessions.source.document import Document
 
 STDIN = Path("-")

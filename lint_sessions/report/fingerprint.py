@@ -14,7 +14,7 @@ from lint_sessions.source.cut import COMMENT, tokens
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lint_sessions.rule import Finding
+    from lint_sessions.finding import Finding
     from lint_sessions.source.document import Block, Document
 
 LENGTH = 32

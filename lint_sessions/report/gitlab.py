@@ -12,7 +12,7 @@ from lint_sessions.report import Sources, path_from
 from lint_sessions.report.fingerprint import fingerprints
 
 if TYPE_CHECKING:
-    from lint_sessions.rule import Finding
+    from lint_sessions.finding import Finding
 
 
 def report(findings: Sequence[Finding], sources: Sources, root: Path) -> str:

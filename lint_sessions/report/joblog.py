@@ -10,7 +10,7 @@ from lint_sessions.report import Sources, file_name, path_from, text
 from lint_sessions.report.terminal import Style
 
 if TYPE_CHECKING:
-    from lint_sessions.rule import Finding
+    from lint_sessions.finding import Finding
 
 _GITHUB = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _GITHUB_PROPERTY = _GITHUB | str.maketrans({":": "%3A", ",": "%2C"})

@@ -13,7 +13,7 @@ from lint_sessions.report import Sources, path_from, text
 from lint_sessions.report.terminal import Style
 
 if TYPE_CHECKING:
-    from lint_sessions.rule import Finding
+    from lint_sessions.finding import Finding
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 

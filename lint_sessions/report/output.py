@@ -13,7 +13,7 @@ from lint_sessions.report.terminal import Style, wants_colour
 from lint_sessions.write import put
 
 if TYPE_CHECKING:
-    from lint_sessions.rule import Finding
+    from lint_sessions.finding import Finding
 
 Named = tuple[str, "str | None"]
 """A format, and the file it was asked for in."""

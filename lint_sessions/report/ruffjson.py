@@ -11,7 +11,7 @@ from lint_sessions.registry import INVALID_SYNTAX
 from lint_sessions.report import Sources, file_name
 
 if TYPE_CHECKING:
-    from lint_sessions.rule import Edit, Finding, Fix, Position
+    from lint_sessions.finding import Edit, Finding, Fix, Position
     from lint_sessions.source.document import Document
 
 Json = dict[str, object]

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from lint_sessions import __version__
+from lint_sessions.finding import Safety
 from lint_sessions.pages import Page, address, markdown, pages
 from lint_sessions.report import STDIN, Sources, path_from
 from lint_sessions.report.fingerprint import fingerprints
-from lint_sessions.rule import Safety
 
 if TYPE_CHECKING:
-    from lint_sessions.rule import Finding, Fix, Position
+    from lint_sessions.finding import Finding, Fix, Position
     from lint_sessions.source.document import Document
 
 Json = dict[str, object]

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lint_sessions.finding import Safety
 from lint_sessions.report import count_fixable, file_name, shown_path
 from lint_sessions.report.terminal import Style, printable
-from lint_sessions.rule import Safety
 
 if TYPE_CHECKING:
-    from lint_sessions.rule import Finding
+    from lint_sessions.finding import Finding
 
 KINDS = ("rule", "module")
 

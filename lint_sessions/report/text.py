@@ -7,12 +7,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lint_sessions.finding import Safety
 from lint_sessions.report import Sources, count_fixable, shown_path
 from lint_sessions.report.terminal import Style, cells, excerpt, pad, printable
-from lint_sessions.rule import Safety
 
 if TYPE_CHECKING:
-    from lint_sessions.rule import Finding, Position
+    from lint_sessions.finding import Finding, Position
 
 LINE_ROOM = 140
 STEP_ROOM = 60

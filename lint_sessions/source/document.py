@@ -18,7 +18,7 @@ from lint_sessions.source.problem import SyntaxProblem
 if TYPE_CHECKING:
     import libcst as cst
 
-    from lint_sessions.rule import Position
+    from lint_sessions.finding import Position
 
 __all__ = ["Block", "Document", "SourceError", "SyntaxProblem"]
 
@@ -119,7 +119,7 @@ class Document:
 
     def position(self, offset: int) -> Position:
         """The place of an offset."""
-        from lint_sessions.rule import Position
+        from lint_sessions.finding import Position
 
         row = self.row(offset)
         return Position(row, offset - self._starts[row - 1] + 1)

@@ -11,7 +11,7 @@ from lint_sessions.source.cut import COMMENT, tokens
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from lint_sessions.rule import Finding
+    from lint_sessions.finding import Finding
     from lint_sessions.source.document import Document
 
 _NOQA = re.compile(

@@ -10,9 +10,9 @@ from functools import cached_property
 
 from lint_sessions.config import Config
 from lint_sessions.engine import Analysis, check_document
+from lint_sessions.finding import Finding, Safety
 from lint_sessions.fixing import Fixed as Result
 from lint_sessions.fixing import fix
-from lint_sessions.rule import Finding, Safety
 from lint_sessions.source.document import Document
 
 from .behaviour import Behaviour, Event, Rows, Runnable

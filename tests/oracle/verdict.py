@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lint_sessions.config import Config
 from lint_sessions.engine import Analysis, check_document
-from lint_sessions.rule import Finding
+from lint_sessions.finding import Finding
 from lint_sessions.source.document import Document
 
 from .driver import MAX_RUNS, Observed, observe
