@@ -235,9 +235,10 @@ def names(run: Run, helper: Callable[..., Any], is_async: bool) -> dict[str, Any
     run.has_entries = True
 
     def shown(*values: object) -> int:
-        parts = [part for value in values for part in (value if isinstance(value, list) else [value])]
-        touch(run, [session for part in parts if isinstance(part, Entry) for session in _sessions(part)])
-        return len(parts)
+        """Who is given instances may load them, and what they are lists of, be they empty."""
+        given = [session for value in values if isinstance(value, Entry) for session in _sessions(value)]
+        touch(run, None if any(isinstance(value, list) for value in values) else given)
+        return len(values[0]) if isinstance(values[0], list) else 0
 
     def managed(function: Callable[..., Any]) -> Callable[..., Any]:
         """A context manager of the program meets all when it is made, and whenever it goes on."""
@@ -286,7 +287,7 @@ def names(run: Run, helper: Callable[..., Any], is_async: bool) -> dict[str, Any
 
     def selected(entity: Any) -> Any:
         """What makes a statement is a call like others."""
-        raise_one(run, "select", meets=False)
+        raise_one(run, "select()")
         return select(entity)
 
     return {
