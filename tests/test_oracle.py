@@ -80,9 +80,9 @@ def test_programs_of_other_modes(mode: Mode, is_async: bool, share: float) -> No
 
 
 def agrees(tally: Tally, share: float) -> None:
-    """No program of a batch disagrees, and so many show harm."""
+    """No program of a batch disagrees, and so many show harm; of a few programs nobody can say how many."""
     print(tally)
-    assert tally.harmful >= int(tally.programs * share)
+    assert tally.harmful > (tally.programs - 50) * share
     assert not tally.found, "\n\n".join(
         f"{made.text}\n{', '.join(f'{d.kind} (row {d.harm.row})' for d in found)}" for made, found in tally.found[:3]
     )

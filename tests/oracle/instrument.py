@@ -75,9 +75,9 @@ def instrument(tree: ast.Module, *, rows: bool = False) -> ast.Module:
     `rows` makes each statement tell that a run comes to it."""
     body = [node for node in tree.body if isinstance(node, (AnyFunction, ast.ClassDef)) and node.name not in MAPPED]
     for node in body:
-        _Teller().visit(node)
         if rows:
-            _RowTeller().visit(node)
+            _RowTeller().visit(node)  # before there are statements that the program does not have
+        _Teller().visit(node)
     made = ast.Module(body=list(body), type_ignores=[])
     return ast.fix_missing_locations(made)
 

@@ -57,11 +57,14 @@ def _load(run: Run, entry: Entry, name: str, frame: FrameType) -> Any:
     session: Watched | None = entry._sa_instance_state.session
     is_due = entry.__dict__.get("_due") and frame.f_code.co_name == run.entry
     touch(run, _sessions(entry))
-    may_be_mended = run.task is not None and session is not None and not session.is_broken
-    if may_be_mended and run.choices.pick(2, f"row {frame.f_lineno} reads what was loaded before"):
-        assert session is not None
-        session.connection()
-        return _mend(entry, name)
+    if run.task is not None and session is not None and not session.is_broken:
+        what = f"row {frame.f_lineno} reads what was loaded before"
+        # Where somebody may have loaded it, it raises only if a transaction has to begin, as far as anybody can say.
+        if run.choices.pick(2, what) if is_due else session.in_transaction() or not run.choices.pick(2, f"not {what}"):
+            if not is_due:
+                run.excused.add(Harm("LS505", frame.f_lineno))
+            session.connection()
+            return _mend(entry, name)
     try:
         return getattr(entry, name)
     except (MissingGreenlet, DetachedInstanceError) as error:
@@ -235,9 +238,10 @@ def names(run: Run, helper: Callable[..., Any], is_async: bool) -> dict[str, Any
     run.has_entries = True
 
     def shown(*values: object) -> int:
-        parts = [part for value in values for part in (value if isinstance(value, list) else [value])]
-        touch(run, [session for part in parts if isinstance(part, Entry) for session in _sessions(part)])
-        return len(parts)
+        """Who is given instances may load them, and what they are lists of, be they empty."""
+        given = [session for value in values if isinstance(value, Entry) for session in _sessions(value)]
+        touch(run, None if any(isinstance(value, list) for value in values) else given)
+        return len(values[0]) if isinstance(values[0], list) else 0
 
     def managed(function: Callable[..., Any]) -> Callable[..., Any]:
         """A context manager of the program meets all when it is made, and whenever it goes on."""
@@ -286,7 +290,7 @@ def names(run: Run, helper: Callable[..., Any], is_async: bool) -> dict[str, Any
 
     def selected(entity: Any) -> Any:
         """What makes a statement is a call like others."""
-        raise_one(run, "select", meets=False)
+        raise_one(run, "select()")
         return select(entity)
 
     return {
