@@ -123,8 +123,8 @@ class Evaluator(ABC):
         self.throw(state, Raised(cause, node=node))
 
     def throw(self, state: State, raised: Raised) -> None:
-        """Record that an exception leaves `state`; what a return statement was about to return is forgotten."""
-        self.failures.append(state.bind("return", None).raise_(raised))
+        """Record that an exception leaves `state`."""
+        self.failures.append(state.raise_(raised))
 
     def closes_itself(self, site: Site, state: State) -> bool:
         """Whether this function closes a session by a name that holds it: then it gives it to nobody before that."""

@@ -81,6 +81,8 @@ class Exploration:
     def push(self, block: BasicBlock | None, state: State) -> None:
         if block is None:
             return
+        if not block.is_returning and block is not self.graph.returned:
+            state = state.bind("return", None)  # an exception, or a jump, has taken the place of the return
         if block is self.graph.raised:
             state = replace(state, names=(), waiting=())
         elif (live := self.live.get(id(block))) is not None:
@@ -135,7 +137,9 @@ class Exploration:
         """The generator stands at the yield of a statement; what follows it is for `resume`."""
         key = (id(block), number)
         if key not in self.rests:
-            self.rests[key] = BasicBlock(block.error, block.steps[number:], block.then, block.otherwise)
+            self.rests[key] = BasicBlock(
+                block.error, block.steps[number:], block.then, block.otherwise, block.is_returning
+            )
         place = _yield_in(node)
         value = place.value if place is not None else None
         ends = self.run.eval(value, state) if isinstance(value, cst.BaseExpression) else [(state, Truth.NONE)]

@@ -64,6 +64,8 @@ class BasicBlock:
     steps: list[Step] = field(default_factory=list)
     then: BasicBlock | None = None
     otherwise: BasicBlock | None = None
+    is_returning: bool = False
+    """It stands in what a `return` still has to run: the value waits."""
 
 
 @dataclass(eq=False)
@@ -103,13 +105,14 @@ class _Builder:
     def __init__(self, returned: BasicBlock, raised: BasicBlock) -> None:
         self.returned, self.raised = returned, raised
         self.frames: list[_Frame] = []
+        self.is_returning = False
 
     @property
     def error(self) -> BasicBlock:
         return next((f.error for f in reversed(self.frames) if f.error is not None), self.raised)
 
     def block(self) -> BasicBlock:
-        return BasicBlock(self.error)
+        return BasicBlock(self.error, is_returning=self.is_returning)
 
     def after(self, *ends: BasicBlock | None) -> BasicBlock | None:
         """A block in the current surroundings that follows all ends that can be reached."""
@@ -324,7 +327,8 @@ class _Builder:
 
     def jump(self, depth: int, block: BasicBlock, target: BasicBlock) -> None:
         """Leave all frames from `depth` inwards, running what each of them has to run, and go to `target`."""
-        kept = self.frames
+        kept, was_returning = self.frames, self.is_returning
+        self.is_returning = was_returning or target is self.returned
         current: BasicBlock | None = block
         for i in reversed(range(depth, len(kept))):
             frame = kept[i]
@@ -339,6 +343,6 @@ class _Builder:
                 current.steps.append(Step(Action.HANDLED, frame.handler))
             if current is None:
                 break
-        self.frames = kept
+        self.frames, self.is_returning = kept, was_returning
         if current is not None:
             current.then = target

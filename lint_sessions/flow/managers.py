@@ -25,6 +25,7 @@ from lint_sessions.flow.values import (
     Bound,
     Cause,
     Entered,
+    Failure,
     Generated,
     Held,
     Holder,
@@ -155,6 +156,9 @@ def leave_savepoint(run: Evaluator, manager: Manager, node: cst.CSTNode, state: 
         return []
     after = after.update(site, pending=False)
     run.fail(after, node, Cause.DATABASE)
+    if site.flavor.is_async:
+        lost = after.update(site, phase=Phase.ENDED, failed=Failure(node, cancelled=True), swallowed=None)
+        run.cancel(lost, node)
     return [after]
 
 

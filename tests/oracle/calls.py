@@ -311,6 +311,7 @@ def use(run: Run, value: object) -> Exception | None:
         session.add(Item()) if STAGE.broken is not None else session.execute(select(Item))
         session.flush()
     except SQLAlchemyError as error:
+        session.failure = error
         return error
     finally:
         STAGE.broken = None

@@ -19,7 +19,7 @@ from sqlalchemy.exc import MissingGreenlet
 from sqlalchemy.ext.asyncio import async_sessionmaker
 from sqlalchemy.orm import Mapped, Session, mapped_column, sessionmaker
 from sqlalchemy.orm.attributes import set_committed_value
-from sqlalchemy.orm.exc import DetachedInstanceError, StaleDataError
+from sqlalchemy.orm.exc import DetachedInstanceError, ObjectDeletedError, StaleDataError
 
 from .calls import raise_one
 from .engine import ASYNC, ENGINE
@@ -77,6 +77,8 @@ def _load(run: Run, entry: Entry, name: str, frame: FrameType) -> Any:
         if not is_detached:
             raise
         return _mend(entry, name)
+    except ObjectDeletedError as error:
+        raise run.spoil("reads a row that another connection has made") from error
 
 
 def _mend(entry: Entry, name: str) -> Any:
