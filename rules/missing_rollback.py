@@ -150,7 +150,8 @@ def _roll_back_first(context: Context, poisoned: Poisoned, runs: Lifecycle) -> F
     ):
         return None  # inside `begin()`, a rollback ends the block's own transaction
     name = next((name for name, value in poisoned.state.names if value == Held(site)), None)
-    if name is None and not site.acquired and not site.key.startswith("param:") and not site.key.isdigit():
+    is_path = not (site.acquired or site.key.startswith("param:") or site.key.isdigit())
+    if name is None and is_path and site.key.count(".") < 2:  # nobody reaches through an object for its session
         name = site.key
     if name is None:
         return None

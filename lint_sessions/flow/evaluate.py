@@ -292,7 +292,8 @@ class Evaluator(ABC):
                 return [(state, Bound(base, attr))]
             case Derived(site=site, form=Form.INSTANCE):
                 if base.nullable:
-                    self.fail(state, node, Cause.LOOKUP)
+                    is_none = state.bind(node.value.value, Truth.NONE) if isinstance(node.value, cst.Name) else state
+                    self.fail(is_none, node, Cause.LOOKUP)
                 if not called:
                     state = read(self, node, base, state)
                 session = state.session(site)
