@@ -15,7 +15,7 @@ import libcst as cst
 
 from lint_sessions.finding import Edit, Fix, Position, Safety
 from lint_sessions.project.names import bindings, children, path_to, walk
-from lint_sessions.project.scopes import Scope
+from lint_sessions.project.scopes import Scope, last_name
 from lint_sessions.source.document import Block
 
 
@@ -158,6 +158,11 @@ def call_of(statement: cst.CSTNode, name: str, methods: frozenset[str]) -> bool:
 
 
 CLOSES = frozenset(["close", "aclose"])
+_STARTING = frozenset(
+    ["create_task", "ensure_future", "run_coroutine_threadsafe", "start_soon", "submit", "run_in_executor", "Thread"]
+    + ["add_task", "BackgroundTask"]
+)
+"""What begins work that nobody here waits for."""
 
 
 def only_closes(statement: cst.CSTNode, name: str) -> cst.Finally | None:
@@ -266,7 +271,7 @@ class Acquisition:
             return None
         closes = self.is_close(rest[last])
         body = rest[:last] if closes else rest[: last + 1]
-        if not body:
+        if not body or any(self._is_given_to_a_task(statement) for statement in body):
             return None
         start, end = (lines.document.offset(place) for place in lines.block.span(self.statement))
         found = re.compile(r"[ \t]*;").match(lines.document.text, end)
@@ -277,6 +282,13 @@ class Acquisition:
         ]
         gone = [lines.rows([s]) for s in [*self.last_closes(body), *(rest[last : last + 1] if closes else [])]]
         return tuple(without(edits, gone, lines)), closes
+
+    def _is_given_to_a_task(self, statement: cst.CSTNode) -> bool:
+        """Whether something is started that uses the session, and may go on after the block."""
+        return any(
+            isinstance(part, cst.Call) and last_name(part.func) in _STARTING and self.mentions(part)
+            for part in walk(statement)
+        )
 
     def last_closes(self, statements: Iterable[cst.CSTNode]) -> list[cst.CSTNode]:
         """Close statements inside others right before the function is left, with nothing that still uses the session:

@@ -24,6 +24,9 @@ CONFIG = Config(
     owners=(("commit", ("*.py", "!/stray_commit/app*.py")),),
 )
 
+# A connection that a misuse loses has a thread of its own (aiosqlite's), which may outlive the event loop.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+
 
 def alone(stem: str) -> Config:
     """The same for one rule's applications, as a project of their own."""
@@ -55,8 +58,6 @@ def findings(path: Path, config: Config) -> list[tuple[Path, int, str]]:
     return [(finding.path, finding.start.row, finding.code) for finding in report.findings]
 
 
-# A connection that the misuse loses has a thread of its own (aiosqlite's), which may outlive the event loop.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @each_app
 def test_misuse_does_harm(stem: str, variant: str) -> None:
     """The recorded numbers are exact, and not those of the fixed application."""
