@@ -14,7 +14,7 @@ from itertools import pairwise
 import libcst as cst
 
 from lint_sessions.finding import Edit, Fix, Position, Safety
-from lint_sessions.project.names import bindings, children, path_to, walk
+from lint_sessions.project.names import bindings, children, mentions, path_to, walk
 from lint_sessions.project.scopes import Scope, last_name
 from lint_sessions.source.document import Block
 
@@ -232,7 +232,7 @@ class Acquisition:
         return False
 
     def mentions(self, statement: cst.CSTNode) -> bool:
-        return any(isinstance(part, cst.Name) and part.value == self.name for part in walk(statement))
+        return mentions(statement, self.name)
 
     def rebinds(self) -> bool:
         """Whether a later statement of the suite gives the name another value."""

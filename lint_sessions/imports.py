@@ -78,7 +78,7 @@ def _import_of(
 ) -> tuple[str, tuple[Edit, ...]] | None:
     match block.node:
         case cst.SimpleStatementLine(body=[cst.ImportFrom(names=[*_, last]) as node]):
-            source = "." * len(node.relative) + (_dotted(node.module) if node.module is not None else "")
+            source = _source(node)
             if module.imported(source) is function.scope.module and isinstance(last, cst.ImportAlias):
                 return function.scope.name, (_one_more(block, node, function.scope.name),)
         case cst.SimpleStatementLine(body=[cst.Import(names=names)]):
@@ -261,7 +261,7 @@ def _imports_of(module: Module) -> Iterator[tuple[str, tuple[str, ...]]]:
             for node in walk(block.node):
                 match node:
                     case cst.ImportFrom():
-                        source = "." * len(node.relative) + (_dotted(node.module) if node.module is not None else "")
+                        source = _source(node)
                         aliases = () if isinstance(node.names, cst.ImportStar) else node.names
                         yield source, tuple(alias.evaluated_name for alias in aliases)
                     case cst.Import(names=aliases):
@@ -283,6 +283,11 @@ def _leads_to(start: Module, target: Module) -> bool:
                 found = (module.imported(imported) for imported in (source, *inner))
                 pending += [other for other in found if isinstance(other, Module)]
     return False
+
+
+def _source(node: cst.ImportFrom) -> str:
+    """What an import is from, with a leading dot for each relative level."""
+    return "." * len(node.relative) + (_dotted(node.module) if node.module is not None else "")
 
 
 def _dotted(node: cst.BaseExpression) -> str:

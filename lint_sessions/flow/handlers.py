@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -31,8 +31,8 @@ def catches(handler: str, raised: Raised) -> bool | None:
     name = handler.removeprefix("builtins.")
     if name == "BaseException":
         return True
-    if _is_refused(name, raised):
-        return False
+    if _is_within(name, raised.refused):
+        return False  # it has passed a handler that would have taken everything which this one takes
     if raised.name is not None:
         return _named(name, raised)
     if raised.cause is Cause.EXIT:
@@ -54,19 +54,6 @@ def catches(handler: str, raised: Raised) -> bool | None:
             else False
         )
     return None
-
-
-def _is_refused(name: str, raised: Raised) -> bool:
-    """Whether the exception has passed a handler that would have taken everything which this one takes."""
-    if not raised.refused:
-        return False
-    if name in {refused.removeprefix("builtins.") for refused in raised.refused}:
-        return True
-    own = _builtin(name)
-    if own is None:
-        return name.startswith("sqlalchemy.") and any(r.endswith(".SQLAlchemyError") for r in raised.refused)
-    wider = (_builtin(refused.removeprefix("builtins.")) for refused in raised.refused)
-    return any(cls is not None and issubclass(own, cls) for cls in wider)
 
 
 def _named(handler: str, raised: Raised) -> bool | None:
@@ -104,7 +91,7 @@ def dispatch(run: Evaluator, handlers: Sequence[cst.BaseExpression], state: Stat
     raised = state.raised or Raised(Cause.ERROR)
     classes = [e.value for h in handlers for e in (h.elements if isinstance(h, cst.Tuple) else [cst.Element(h)])]
     names = [exception_of(run, c) for c in classes]
-    if raised.taken and all(_is_one_of(taken, names) for taken in raised.taken):
+    if raised.taken and all(_is_within(taken, names) for taken in raised.taken):
         return [state], []
     verdicts = [catches(name, raised) if name is not None else None for name in names]
     if raised.cause is Cause.ERROR and raised.name is None and _is_failing(state):
@@ -127,17 +114,17 @@ def dispatch(run: Evaluator, handlers: Sequence[cst.BaseExpression], state: Stat
     return [state.raise_(replace(raised, taken=taken))], [state.raise_(replace(raised, refused=refused))]
 
 
-def _is_one_of(taken: str | None, names: Sequence[str | None]) -> bool:
-    """Whether one of some classes is that of what a handler has taken, or wider."""
-    if taken in names:
-        return True
-    if taken is None:
-        return False
-    if taken.startswith("sqlalchemy.") and any(name and name.endswith(".SQLAlchemyError") for name in names):
-        return True
-    own = _builtin(taken.removeprefix("builtins."))
-    wider = [_builtin(name.removeprefix("builtins.")) for name in names if name is not None]
-    return own is not None and any(cls is not None and issubclass(own, cls) for cls in wider)
+def _is_within(name: str | None, classes: Collection[str | None]) -> bool:
+    """Whether one of some classes is the named one, or wider."""
+    if name is None or name in classes:
+        return name in classes
+    others = [other.removeprefix("builtins.") for other in classes if other is not None]
+    bare = name.removeprefix("builtins.")
+    own = _builtin(bare)
+    if own is None:
+        is_ours = name.startswith("sqlalchemy.") and any(other.endswith(".SQLAlchemyError") for other in others)
+        return bare in others or is_ours
+    return any(cls is not None and issubclass(own, cls) for cls in map(_builtin, others))
 
 
 def _are_apart(taken: str | None, name: str) -> bool:

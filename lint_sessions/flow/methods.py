@@ -66,8 +66,8 @@ def operation(run: Evaluator, node: cst.Call, site: Site, name: str, args: Argum
         return [(instances.added(run, node, site, state), None)]
     if name == "refresh":
         state = state.update(site, unsaved=None)  # only what is stored already can be refreshed
-    if name == "refresh" and args and isinstance(args[0][0].value, cst.Name):
-        state = instances.refreshed(run, node, site, state)
+        if args and isinstance(args[0][0].value, cst.Name):
+            state = instances.refreshed(run, node, site, state)
     if name in ("delete", "expunge"):
         state = instances.dropped(node, site, state)
     if name in ("expunge", "expunge_all"):
