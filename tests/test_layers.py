@@ -30,6 +30,7 @@ LAYERS = (
     {"baseline", "changes"},
     {"sift"},
     {"check", "flake8"},
+    {"commands"},
     {"cli"},
     {"__main__"},
 )

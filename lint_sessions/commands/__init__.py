@@ -1,0 +1,17 @@
+"""The commands, one module each: `add_options(parser)` says what it takes, `run(asked)` does it and returns the status.
+
+Only the module of the command that is asked for is imported. What a command does beyond its options is elsewhere, in
+modules that `run` imports, so that `--help` answers at once.
+"""
+
+from typing import Final
+
+COMMANDS: Final = {
+    "check": "check files and folders",
+    "rule": "explain a rule",
+    "rules": "list all rules",
+}
+"""Name to one line of help; the module has the name of the command."""
+
+USAGE: Final = 2
+"""The exit status of wrong usage."""

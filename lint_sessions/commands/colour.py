@@ -1,0 +1,27 @@
+"""The option that several commands have."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import ArgumentParser, Namespace, _ArgumentGroup
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lint_sessions.report.terminal import Style
+
+
+def add_colour(parser: ArgumentParser | _ArgumentGroup) -> None:
+    parser.add_argument(
+        "--color",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="auto: on a terminal, unless NO_COLOR is set; FORCE_COLOR turns it on elsewhere",
+    )
+
+
+def style(asked: Namespace) -> Style:
+    """How to paint what goes to standard output."""
+    from lint_sessions.report.terminal import Style, wants_colour
+
+    return Style(wants_colour(asked.color, sys.stdout, os.environ))
