@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pickle
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from lint_sessions.config import EXCLUDE, Config, ConfigError, Configs, Selection
+from lint_sessions.config import EXCLUDE, Config, ConfigError, Configs, Selection, toml
 from lint_sessions.finding import Safety
 
 KNOWN = (("LS000", "invalid-syntax"), ("LS101", "yield-without-finally"), ("LS301", "unclosed-session"))
@@ -30,11 +32,13 @@ def test_everything_can_be_configured(tmp_path: Path) -> None:
         """
         [tool.lint-sessions]
         select = ["LS1"]
+        extend-ignore = ["LS103"]
         ignore = ["LS102"]
         extend-select = ["LS301"]
         exclude = ["old"]
         extend-exclude = ["*_pb2.py"]
         per-file-ignores = { "tests/*" = ["LS301"] }
+        extend-per-file-ignores = { "tests/*" = ["LS302"] }
         factories = ["make_db", "app.db.Local"]
         providers = ["db"]
         fastapi-version = "0.115"
@@ -47,11 +51,11 @@ def test_everything_can_be_configured(tmp_path: Path) -> None:
         root=tmp_path,
         file=tmp_path / "pyproject.toml",
         select=("LS1",),
-        ignore=("LS102",),
+        ignore=("LS102", "LS103"),
         extend_select=("LS301",),
         exclude=("old",),
         extend_exclude=("*_pb2.py",),
-        per_file_ignores=(("tests/*", ("LS301",)),),
+        per_file_ignores=(("tests/*", ("LS301",)), ("tests/*", ("LS302",))),
         factories=("make_db", "app.db.Local"),
         providers=("db",),
         fastapi_version="0.115",
@@ -83,6 +87,8 @@ class TestNearest:
         (tmp_path / "lint-sessions.toml").write_text("ignore = ['LS3']", "utf-8")
         config = configured(tmp_path, "[tool.lint-sessions]\nignore = ['LS1']")
         assert (config.ignore, config.file) == (("LS3",), tmp_path / "lint-sessions.toml")
+        (tmp_path / ".lint-sessions.toml").write_text("ignore = ['LS5']", "utf-8")
+        assert Configs().of_folder(tmp_path).file == tmp_path / ".lint-sessions.toml"
 
     @pytest.mark.parametrize("mark", [".git", "setup.cfg", "setup.py", "pyproject.toml"])
     def test_without_a_table_the_root_is_the_project(self, tmp_path: Path, mark: str) -> None:
@@ -139,7 +145,7 @@ def test_an_error_is_one_line_that_names_the_file(tmp_path: Path, text: str, say
     with pytest.raises(ConfigError) as caught:
         configured(tmp_path, text)
     message = str(caught.value)
-    assert message.startswith(f"{tmp_path / 'pyproject.toml'}: ")
+    assert re.match(rf"{re.escape(str(tmp_path / 'pyproject.toml'))}(:\d+)?: ", message)
     assert says in message
     assert "\n" not in message
     assert str(pickle.loads(pickle.dumps(caught.value))) == message
@@ -225,29 +231,167 @@ class TestSelectors:
         Config(Path(), select=(selector,), command=Selection(ignore=(selector,))).check_selectors(KNOWN)
 
     @pytest.mark.parametrize(
-        ("config", "says"),
+        ("text", "says"),
         [
             pytest.param(
-                Config(Path(), select=("LS9",)), "configuration: `select`: no rule is named `LS9`", id="prefix"
+                "select = ['LS9']", "`select`: no rule is named `LS9`; `lint-sessions rules` lists all", id="prefix"
             ),
-            pytest.param(Config(Path(), ignore=("E501",)), "`ignore`: no rule is named `E501`", id="another-tool"),
-            pytest.param(Config(Path(), ignore=("LS310",)), "did you mean `LS301`?", id="code"),
-            pytest.param(Config(Path(), ignore=("ls301",)), "did you mean `LS301`?", id="case"),
-            pytest.param(Config(Path(), ignore=("unclosed_session",)), "did you mean `unclosed-session`?", id="name"),
-            pytest.param(Config(Path(), per_file_ignores=(("a", ("X",)),)), "`per-file-ignores.'a'`", id="per-file"),
-            pytest.param(Config(Path(), extend_safe_fixes=("LS9",)), "`extend-safe-fixes`", id="safe-fixes"),
-            pytest.param(Config(Path(), extend_unsafe_fixes=("LS9",)), "`extend-unsafe-fixes`", id="unsafe-fixes"),
-            pytest.param(
-                Config(Path(), command=Selection(extend_select=("LS9",))),
-                "command line: `--extend-select`",
-                id="command",
-            ),
+            pytest.param("ignore = ['E501']", "`ignore`: no rule is named `E501`", id="another-tool"),
+            pytest.param("ignore = ['LS310']", "did you mean `LS301`?", id="code"),
+            pytest.param("ignore = ['ls301']", "did you mean `LS301`?", id="case"),
+            pytest.param("ignore = ['unclosed_session']", "did you mean `unclosed-session`?", id="name"),
+            pytest.param("extend-ignore = ['X']", "`extend-ignore`: no rule", id="extend-ignore"),
+            pytest.param("per-file-ignores = {'a' = ['X']}", "`per-file-ignores.'a'`", id="per-file"),
+            pytest.param("extend-safe-fixes = ['LS9']", "`extend-safe-fixes`", id="safe-fixes"),
+            pytest.param("extend-unsafe-fixes = ['LS9']", "`extend-unsafe-fixes`", id="unsafe-fixes"),
         ],
     )
-    def test_unknown(self, config: Config, says: str) -> None:
+    def test_unknown(self, tmp_path: Path, text: str, says: str) -> None:
         with pytest.raises(ConfigError) as caught:
-            config.check_selectors(KNOWN)
+            configured(tmp_path, f"[tool.lint-sessions]\n\n{text}").check_selectors(KNOWN)
+        assert str(caught.value).startswith(f"{tmp_path / 'pyproject.toml'}:3: ")
         assert says in str(caught.value)
+
+    @pytest.mark.parametrize("key", ["select", "ignore", "extend_select"])
+    def test_unknown_on_the_command_line(self, key: str) -> None:
+        config = Config(Path(), command=replace(Selection(), **{key: ("LS9",)}))
+        with pytest.raises(ConfigError, match=f"command line: `--{key.replace('_', '-')}`: no rule is named `LS9`"):
+            config.check_selectors(KNOWN)
+
+    def test_the_file_that_is_extended_is_the_one_to_blame(self, tmp_path: Path) -> None:
+        (tmp_path / "base.toml").write_text("# ours\n\nignore = [\n  'E501'\n]\n", "utf-8")
+        config = configured(tmp_path, "[tool.lint-sessions]\nextend = 'base.toml'")
+        with pytest.raises(ConfigError, match=re.escape(f"{tmp_path / 'base.toml'}:3: `ignore`")):
+            config.check_selectors(KNOWN)
+
+
+class TestExtend:
+    @pytest.fixture
+    def inner(self, tmp_path: Path) -> Path:
+        folder = tmp_path / "services" / "users"
+        folder.mkdir(parents=True)
+        return folder
+
+    def test_the_nearer_replaces_and_what_extends_adds_up(self, tmp_path: Path, inner: Path) -> None:
+        (tmp_path / "base.toml").write_text(
+            """
+            select = ["LS3"]
+            ignore = ["LS301"]
+            extend-ignore = ["LS302"]
+            extend-select = ["LS101"]
+            exclude = ["base"]
+            extend-exclude = ["base_too"]
+            per-file-ignores = { a = ["LS1"] }
+            extend-per-file-ignores = { b = ["LS1"] }
+            factories = ["make_db"]
+            owners = { commit = ["services/"] }
+            """,
+            "utf-8",
+        )
+        config = configured(
+            inner,
+            """
+            [tool.lint-sessions]
+            extend = "../../base.toml"
+            ignore = ["LS303"]
+            extend-ignore = ["LS304"]
+            extend-select = ["LS102"]
+            extend-exclude = ["own"]
+            extend-per-file-ignores = { c = ["LS1"] }
+            owners = { open = ["db.py"] }
+            """,
+        )
+        assert config == Config(
+            root=inner,
+            file=inner / "pyproject.toml",
+            select=("LS3",),
+            ignore=("LS303", "LS302", "LS304"),
+            extend_select=("LS101", "LS102"),
+            exclude=("base",),
+            extend_exclude=("base_too", "own"),
+            per_file_ignores=(("a", ("LS1",)), ("b", ("LS1",)), ("c", ("LS1",))),
+            factories=("make_db",),
+            owners=(("open", ("db.py",)),),
+        )
+
+    def test_through_several_files_of_all_names(self, tmp_path: Path, inner: Path) -> None:
+        (tmp_path / "base.toml").write_text("extend-ignore = ['LS1']", "utf-8")
+        configured(tmp_path, "[tool.lint-sessions]\nextend = './base.toml'\nextend-ignore = ['LS2']")
+        (inner / "lint-sessions.toml").write_text(f"extend = '{tmp_path}/pyproject.toml'\nignore = ['LS3']", "utf-8")
+        config = Configs().of_folder(inner)
+        assert config.ignore == ("LS3", "LS1", "LS2")
+        assert [said.place for said in config.said if said.key.name == "extend-ignore"] == [
+            f"{tmp_path / 'base.toml'}:1",
+            f"{tmp_path / 'pyproject.toml'}:3",
+        ]
+
+    def test_from_the_home_folder(self, tmp_path: Path, inner: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setenv("USERPROFILE", str(tmp_path))
+        (tmp_path / "base.toml").write_text("ignore = ['LS1']", "utf-8")
+        assert configured(inner, "[tool.lint-sessions]\nextend = '~/base.toml'").ignore == ("LS1",)
+
+    @pytest.mark.parametrize(
+        ("text", "says"),
+        [
+            pytest.param("extend = 'gone.toml'", "2: `extend` names {0}/gone.toml, which does not exist", id="missing"),
+            pytest.param("extend = 'other/pyproject.toml'", "has no table [tool.lint-sessions]", id="no table"),
+            pytest.param("extend = 'wrong.toml'", "{0}/wrong.toml:1: unknown key `x`", id="wrong"),
+            pytest.param("extend = 'pyproject.toml'", "goes round in a circle", id="itself"),
+            pytest.param("extend = 'circle.toml'", "{0}/circle.toml:1: `extend` goes round in a circle", id="circle"),
+            pytest.param("extend = 1", '2: `extend` must name a file, not 1; for example: extend = "', id="number"),
+            pytest.param("extend = 'folder'", "{0}/folder: cannot be read: ", id="folder"),
+        ],
+    )
+    def test_what_cannot_be_extended_is_one_line(self, tmp_path: Path, text: str, says: str) -> None:
+        (tmp_path / "other").mkdir()
+        (tmp_path / "folder").mkdir()
+        (tmp_path / "other" / "pyproject.toml").write_text("[tool.ruff]", "utf-8")
+        (tmp_path / "wrong.toml").write_text("x = 1", "utf-8")
+        (tmp_path / "circle.toml").write_text("extend = './pyproject.toml'", "utf-8")
+        with pytest.raises(ConfigError) as caught:
+            configured(tmp_path, f"[tool.lint-sessions]\n{text}")
+        assert says.format(tmp_path) in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+ROWS = """# [tool.lint-sessions]
+[project]
+name = "x"
+description = '''
+[tool.lint-sessions]
+ignore = 1
+'''
+
+[tool]
+other = [
+  "[tool.lint-sessions]", # ]
+]
+[tool.lint-sessions] # here
+select = [
+  "LS1",
+
+  "LS2",
+]
+
+"ignore" = []
+owners.open = ["a",
+ "b"]
+  [tool.lint-sessions.per-file-ignores]
+  "a" = []
+[[tool.other-tools]]
+x = 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("key", "row"), [("select", 14), ("ignore", 20), ("owners", 21), ("per-file-ignores", 23), ("exclude", None)]
+)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_the_row_of_a_key(tmp_path: Path, key: str, row: int | None, newline: str) -> None:
+    file = tmp_path / "pyproject.toml"
+    file.write_bytes(ROWS.replace("\n", newline).encode())
+    assert toml.row(file, key) == row
 
 
 class TestSafety:

@@ -18,7 +18,7 @@ import libcst as cst
 import pytest
 
 from lint_sessions import engine, fixing
-from lint_sessions.config import OWN_FILE, Config, Configs
+from lint_sessions.config import Config, Configs
 from lint_sessions.source.document import Document
 
 TITLE = re.compile(r"^## (.+)$", re.MULTILINE)
@@ -92,7 +92,7 @@ def config(case: Case, root: Path) -> Config:
     ignored = () if case.rule == "unbound-session" else ("LS307",)
     if not case.table:
         return Config(root, extend_select=(case.rule,), ignore=ignored)
-    (root / OWN_FILE).write_text(case.table, encoding="utf-8")
+    (root / "lint-sessions.toml").write_text(case.table, encoding="utf-8")
     return replace(Configs().of_folder(root), extend_select=(case.rule,), ignore=ignored)
 
 

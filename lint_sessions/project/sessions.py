@@ -433,7 +433,7 @@ class Types:
                 return SessionType(flavor)
             case External(name=name) if name in SESSION_CLASSES:
                 return SessionType(SESSION_CLASSES[name])
-            case External(resolved=False) if callee.last in self._factories:
+            case External() if self.is_factory_name(callee):
                 return SessionType(Flavor(is_async="async" in callee.last.lower(), expires=None))
             case External(name=name) if name in ENGINE_MAKERS:
                 return EngineType(ENGINE_MAKERS[name])
@@ -555,11 +555,11 @@ class Types:
 
     def is_factory_name(self, kind: Type | None) -> bool:
         """Whether a callee that nothing resolves bears a well-known factory's name."""
-        return isinstance(kind, External) and not kind.resolved and kind.last in self._factories
+        return isinstance(kind, External) and not kind.resolved and not self._factories.isdisjoint(kind.names)
 
     def is_provider_name(self, kind: Type | None) -> bool:
         """Whether a callee that nothing resolves bears a well-known provider's name."""
-        return isinstance(kind, External) and not kind.resolved and kind.last in self._providers
+        return isinstance(kind, External) and not kind.resolved and not self._providers.isdisjoint(kind.names)
 
 
 def _undecorated(node: cst.BaseExpression) -> cst.BaseExpression:

@@ -42,6 +42,11 @@ class External:
     def last(self) -> str:
         return self.name.rpartition(".")[2]
 
+    @property
+    def names(self) -> tuple[str, str]:
+        """What a configuration may call it: with its module, and without."""
+        return self.name, self.last
+
 
 @dataclass(frozen=True)
 class ModuleType:
