@@ -1,6 +1,7 @@
 """A rule's docstring in sections: what `lint-sessions rule`, the pages under docs/ and the README's table are made of.
 
-`python -m lint_sessions.pages` writes the pages and the table; with `--check` it only says which are out of step.
+`python -m lint_sessions.pages` writes the pages and the table, and what is said of the configuration; with `--check` it
+only says which are out of step.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from lint_sessions.config.reference import reference
+from lint_sessions.config.schema import schema
 from lint_sessions.finding import Safety
-from lint_sessions.registry import INVALID_SYNTAX, UNUSED_SUPPRESSION, rules
+from lint_sessions.registry import INVALID_SYNTAX, UNUSED_SUPPRESSION, known, rules
 from lint_sessions.rule import Rule
 
 SECTIONS = (
@@ -184,7 +187,12 @@ def documents(root: Path) -> dict[Path, str]:
     _, end, after = rest.partition(TABLE_END)
     if not (start and end):
         raise ValueError(f"{readme} has no place for the table of rules: {TABLE_START} … {TABLE_END}")
-    return {**wanted, readme: f"{before}{start}\n{table(pages())}\n{end}{after}"}
+    return {
+        **wanted,
+        readme: f"{before}{start}\n{table(pages())}\n{end}{after}",
+        root / "docs" / "configuration.md": reference(),
+        root / "docs" / "lint-sessions.schema.json": schema(known()),
+    }
 
 
 def stale(root: Path) -> tuple[Path, ...]:

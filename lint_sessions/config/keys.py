@@ -112,13 +112,15 @@ def _kind(value: object) -> str:
 _TEXTS: Final = {"type": "array", "items": {"type": "string"}}
 _SELECTORS: Final = {"type": "array", "items": {"$ref": f"#/definitions/{SELECTOR}"}}
 
+_NAME: Final = r"[^\s!-@\[-^`{-~][^\s!-/:-@\[-^`{-~]*"
+"""A name in Python, or wider: which letters beyond ASCII are allowed, the expressions of a schema cannot say."""
+
 RULES: Final = Kind("list of rules", _strings, _SELECTORS)
 PATTERNS: Final = Kind("list of patterns", _strings, _TEXTS)
 NAMES: Final = Kind(
     "list of Python names",
     _names,
-    # Wider than Python's, whose letters the regular expressions of a schema cannot tell.
-    {"type": "array", "items": {"type": "string", "pattern": r"^[^\s.\d][^\s.]*(\.[^\s.\d][^\s.]*)*$"}},
+    {"type": "array", "items": {"type": "string", "pattern": rf"^{_NAME}(\.{_NAME})*$"}},
 )
 IGNORES: Final = Kind(
     "table of patterns, each with a list of rules", _ignores, {"type": "object", "additionalProperties": _SELECTORS}
@@ -128,7 +130,9 @@ OWNERS: Final = Kind(
     _owners,
     {"type": "object", "properties": dict.fromkeys(OWNED, _TEXTS), "additionalProperties": False},
 )
-VERSION: Final = Kind("version, or range of versions", problem_of, {"type": "string", "pattern": r"\d"})
+VERSION: Final = Kind(
+    "version, or range of versions", problem_of, {"type": "string", "pattern": r"^\s*([<>]|===|[<>=!~]=)?\s*\d"}
+)
 FILE: Final = Kind("path of a file", _file, {"type": "string", "minLength": 1})
 
 KEYS: Final = (
@@ -175,14 +179,14 @@ KEYS: Final = (
         "Rules that do not run on some files. A pattern with `!` before it stands for all files that it does not "
         "match.",
         'per-file-ignores = { "tests/*" = ["LS301"] }',
-        (),
+        {},
     ),
     Key(
         "extend-per-file-ignores",
         IGNORES,
         "More of `per-file-ignores`: adds to that of a file that is extended.",
         'extend-per-file-ignores = { "scripts/*" = ["LS3"] }',
-        (),
+        {},
         adds_to="per-file-ignores",
     ),
     Key(
@@ -222,7 +226,7 @@ KEYS: Final = (
         "For LS405: the only files that may `commit` (or enter a `begin()` block), roll back (`rollback`) or "
         "`open` sessions. What is not named, every file may.",
         'owners = { commit = ["app/services/"], open = ["app/db.py", "scripts/"] }',
-        (),
+        {},
     ),
     Key(
         "fastapi-version",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -39,6 +40,24 @@ def read(file: Path) -> Mapping[str, object] | None:
             raise ConfigError(str(file), f"`{'.'.join(path[: depth + 1])}` must be a table: [{'.'.join(path)}]")
     assert isinstance(table, Mapping)
     return table
+
+
+def value(text: str, key: str) -> object:
+    """What a text of ours says of a key."""
+    return tomllib.loads(text)[key]
+
+
+def written(value: object) -> str:
+    """A string, a list or a table as it stands behind the `=` of a key."""
+    match value:
+        case str():
+            return json.dumps(value, ensure_ascii=False)
+        case Mapping():
+            inner = ", ".join(f"{written(key)} = {written(item)}" for key, item in value.items())
+            return f"{{ {inner} }}" if inner else "{}"
+        case list() | tuple():
+            return f"[{', '.join(map(written, value))}]"
+    raise TypeError(f"no key holds {value!r}")
 
 
 def row(file: Path, key: str) -> int | None:
