@@ -26,7 +26,7 @@ LAYERS = (
     {"engine"},
     {"fixing"},
     {"pages"},
-    {"report"},
+    {"report", "inforce"},
     {"baseline", "changes"},
     {"sift"},
     {"check", "flake8"},
