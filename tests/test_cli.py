@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from lint_sessions import __version__, cli, engine, fixing, progress
+from lint_sessions.commands import COMMANDS
 from lint_sessions.config import Config
 from lint_sessions.finding import Edit, Finding, Fix, Position, Safety
 from lint_sessions.report import STDIN
@@ -277,8 +279,16 @@ class TestStatus:
         ("argv", "says"),
         [
             pytest.param([], "COMMAND", id="no-command"),
-            pytest.param(["chekc"], "invalid choice: 'chekc'", id="no-such-command"),
-            pytest.param(["check", "--fixx"], "--fixx", id="no-such-option"),
+            pytest.param(["chekc"], "no command is named chekc; did you mean check?", id="no-such-command"),
+            pytest.param(["zzz"], "the commands are check, ", id="nothing-like-a-command"),
+            pytest.param(["good.py"], "`lint-sessions check good.py` checks it", id="path-for-a-command"),
+            pytest.param(["check", "--fixx"], "no option is named --fixx; did you mean --fix?", id="no-such-option"),
+            pytest.param(
+                ["check", "--fixx=1"], "no option is named --fixx; did you mean --fix?", id="option-with-value"
+            ),
+            pytest.param(["check", "--zzz"], "`lint-sessions check --help` lists", id="nothing-like-an-option"),
+            pytest.param(["rules", "LS101"], "no argument is expected where you wrote LS101", id="too-much"),
+            pytest.param(["check", "--color", "x"], "`lint-sessions check --help` lists", id="no-such-choice"),
             pytest.param(
                 ["check", "--output-format", "xml"], "no format is named xml; choose from text", id="no-such-format"
             ),
@@ -607,7 +617,7 @@ def python(*argv: str, **environ: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *argv], capture_output=True, text=True, env=env, check=False)
 
 
-@pytest.mark.parametrize("argv", [["--version"], ["--help"], ["check", "--help"]])
+@pytest.mark.parametrize("argv", [["--version"], ["--help"], *([command, "--help"] for command in COMMANDS)])
 def test_what_only_tells_imports_nothing_heavy(argv: list[str]) -> None:
     program = (
         f"import sys; from lint_sessions.cli import main; main({argv}); print(sorted(sys.modules), file=sys.stderr)"
@@ -616,6 +626,24 @@ def test_what_only_tells_imports_nothing_heavy(argv: list[str]) -> None:
     assert done.returncode == 0
     for module in ("libcst", "pathspec", "tqdm", "json", "asyncio", "lint_sessions.engine", "lint_sessions.registry"):
         assert f"'{module}'" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_fits_a_screen(command: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    rows = run(*filter(None, [command]), "--help")[1].splitlines()
+    assert len(rows) <= 40
+    assert [row for row in rows if len(row) > 79] == []
+    assert sum(row.startswith("usage: ") for row in rows) == 1
+
+
+def test_every_option_is_told_in_one_row(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    rows = run("check", "--help")[1].splitlines()
+    options = [row for row in rows if re.match(r"  -", row)]
+    assert len(options) > 20
+    assert [row for row in options if not re.match(r"  (-\w, )?--[a-z-]+( [A-Z]+)? +[a-z]", row)] == []
+    assert rows[0] == "usage: lint-sessions check [OPTIONS] [PATH ...]"
 
 
 def test_python_m() -> None:

@@ -16,7 +16,8 @@ def add_colour(parser: ArgumentParser | _ArgumentGroup) -> None:
         "--color",
         choices=("auto", "always", "never"),
         default="auto",
-        help="auto: on a terminal, unless NO_COLOR is set; FORCE_COLOR turns it on elsewhere",
+        metavar="WHEN",
+        help="always, never or auto: on a terminal",
     )
 
 

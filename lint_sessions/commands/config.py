@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("file", nargs="?", default=".", metavar="FILE", help="a file or folder (default: the current)")
     parser.add_argument("--isolated", action="store_true", help="read no configuration file")
-    parser.add_argument("--output-format", choices=("text", "json"), default="text", help="default: text")
+    parser.add_argument(
+        "--output-format", choices=("text", "json"), default="text", metavar="FORMAT", help="text or json"
+    )
     add_colour(parser)
 
 

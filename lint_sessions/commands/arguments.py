@@ -1,0 +1,75 @@
+"""Parsing the command line: help that fits a screen, and errors of one line with the next step in it."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import sys
+from argparse import Action, ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NoReturn
+
+from lint_sessions.commands import COMMANDS, USAGE
+
+_HELP_COLUMN: Final = 26
+
+
+class Formatter(RawDescriptionHelpFormatter):
+    """Groups without empty rows between them, and options as `-o, --output-file FILE` in each version of Python."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=_HELP_COLUMN)
+
+    def _format_action_invocation(self, action: Action) -> str:
+        if not action.option_strings:
+            return str(action.metavar or action.dest)
+        names = ", ".join(sorted(action.option_strings, key=len))
+        metavar = self._get_default_metavar_for_optional(action)
+        return names if action.nargs == 0 else f"{names} {self._format_args(action, metavar)}"
+
+    def format_help(self) -> str:
+        return re.sub(r"(\n {2,}[^\n]+)\n\n(?=\S[^\n]*:\S*\n {2})", r"\1\n", super().format_help())
+
+
+class Parser(ArgumentParser):
+    """An `ArgumentParser` of ours; a command may put `--help` into a group of its own."""
+
+    def __init__(self, **settings: object) -> None:
+        super().__init__(formatter_class=Formatter, conflict_handler="resolve", **settings)  # type: ignore[arg-type]
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and exit."""
+        self.exit(USAGE, f"lint-sessions: {message}; `{self.prog} --help` lists what there is\n")
+
+    def refuse(self, words: Sequence[str]) -> NoReturn:
+        """Say that nothing is known of some arguments, and exit."""
+        word = next((word for word in words if word.startswith("-")), words[0])
+        name = word.partition("=")[0]
+        known = [option for action in self._actions for option in action.option_strings]
+        close = difflib.get_close_matches(name, known, n=1) if word.startswith("-") else None
+        what = "option is named" if word.startswith("-") else "argument is expected where you wrote"
+        if close:
+            self.exit(USAGE, f"lint-sessions: no {what} {name}; did you mean {close[0]}?\n")
+        self.error(f"no {what} {name}")
+
+
+def unknown_command(argv: Sequence[str]) -> str | None:
+    """What to say of a command that is none; None when there is nothing to say."""
+    word = next((word for word in argv if not word.startswith("-")), None)
+    if word is None or word in COMMANDS:
+        return None
+    close = difflib.get_close_matches(word, COMMANDS, n=1)
+    if close:
+        hint = f"did you mean {close[0]}?"
+    elif Path(word).exists():
+        hint = f"`lint-sessions check {word}` checks it"
+    else:
+        hint = f"the commands are {', '.join(COMMANDS)}"
+    return f"no command is named {word}; {hint}"
+
+
+def complain(message: str) -> int:
+    """Say what is wrong with the usage; the exit status."""
+    print(f"lint-sessions: {message}", file=sys.stderr)
+    return USAGE
