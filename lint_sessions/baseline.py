@@ -47,10 +47,13 @@ class Baseline:
         try:
             record = json.loads(file.read_bytes())
             if record["version"] != VERSION:
-                raise BaselineError(f"is a baseline of version {record['version']}, not {VERSION}")
+                raise BaselineError(
+                    f"is a baseline of version {record['version']}, not {VERSION}; --write-baseline writes a new one"
+                )
             entries = frozenset(Entry(**entry) for entry in record["findings"])
         except OSError as error:
-            raise BaselineError(f"cannot be read: {error.strerror or error}") from error
+            hint = "; --write-baseline writes it" if isinstance(error, FileNotFoundError) else ""
+            raise BaselineError(f"cannot be read: {error.strerror or error}{hint}") from error
         except (ValueError, TypeError, LookupError):
             raise BaselineError("is no baseline; --write-baseline writes one") from None
         if not all(isinstance(value, str) for entry in entries for value in asdict(entry).values()):

@@ -90,7 +90,9 @@ def _git(folder: Path, *arguments: str) -> str:
     try:
         done = subprocess.run(command, capture_output=True, env=environ, check=False)
     except OSError as error:
-        raise ChangesError(f"git cannot be run: {error.strerror or error}") from error
+        raise ChangesError(
+            f"git cannot be run: {error.strerror or error}; it has to be installed, and on the PATH"
+        ) from error
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit status {done.returncode}"]
         raise ChangesError(f"git says: {said[0].removeprefix('fatal: ')}")

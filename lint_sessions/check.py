@@ -122,16 +122,28 @@ def _clash(asked: Namespace) -> tuple[str, str] | None:
     rewrites = asked.add_noqa or asked.write_baseline is not None
     reports = asked.output_file or any(file for _, file in asked.output_format or ())
     clashes = (
-        ("-", "standard input stands alone, without other paths", "-" in asked.paths and len(asked.paths) > 1),
-        ("-", "standard input has no rows that git knows", "-" in asked.paths and asked.diff_base is not None),
-        ("-", "standard input cannot be written to", "-" in asked.paths and asked.add_noqa),
+        ("-", "standard input stands alone; leave out the other paths", "-" in asked.paths and len(asked.paths) > 1),
+        (
+            "-",
+            "standard input has no rows that git knows; name the file instead",
+            "-" in asked.paths and asked.diff_base is not None,
+        ),
+        ("-", "standard input cannot be written to; name the file instead", "-" in asked.paths and asked.add_noqa),
         (
             "--diff-base",
-            "fixes concern whole files, not rows",
+            "fixes concern whole files, not rows; leave out one of the two",
             asked.diff_base is not None and (asked.fix or asked.diff),
         ),
-        ("--diff", "changes nothing, so it writes no baseline and no comments", asked.diff and rewrites),
-        ("--diff", "prints a diff and no findings, so it writes no report", asked.diff and reports),
+        (
+            "--diff",
+            "changes nothing, so it writes no baseline and no comments; leave out one of the two",
+            asked.diff and rewrites,
+        ),
+        (
+            "--diff",
+            "prints a diff and no findings, so it writes no report; leave out one of the two",
+            asked.diff and reports,
+        ),
     )
     return next(((place, message) for place, message, clashing in clashes if clashing), None)
 

@@ -99,7 +99,7 @@ def check(
             analysis.documents[path] = document
             checked += 1
         except RecursionError:
-            problems.append(Problem(path, "nested too deeply to be followed"))
+            problems.append(Problem(path, "nested too deeply to be followed; add it to extend-exclude"))
         except SourceError as error:
             problems.append(Problem(path, str(error)))
         except Exception as error:

@@ -27,7 +27,7 @@ def replace(path: Path, before: bytes, after: bytes) -> None:
             return  # by another name of it that was fixed as well
         _refuse_if_changed(target, before)
         if not os.access(target, os.W_OK) or not target.stat().st_mode & _WRITABLE:
-            raise WriteError("is read-only, so it was left alone")
+            raise WriteError("is read-only, so it was left alone; make it writable, and run again")
         _replace(target, before, after)
     except OSError as error:
         raise WriteError(f"could not be written: {error.strerror or error}") from error
@@ -40,7 +40,7 @@ def put(path: Path, data: bytes) -> None:
         if target.exists() and not target.is_file():
             target.write_bytes(data)
         elif target.exists() and not os.access(target, os.W_OK):
-            raise WriteError("is read-only")
+            raise WriteError("is read-only; make it writable, or name another file")
         else:
             _replace(target, None, data)
     except OSError as error:
@@ -83,4 +83,4 @@ def _umask() -> int:
 
 def _refuse_if_changed(target: Path, before: bytes) -> None:
     if target.read_bytes() != before:
-        raise WriteError("changed while it was being checked, so it was left alone")
+        raise WriteError("changed while it was being checked, so it was left alone; run again")

@@ -513,7 +513,10 @@ class TestAddNoqa:
     def test_a_file_that_cannot_be_written_keeps_its_finding(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(os, "access", lambda *_: False)
         status, out, err = run("check", "--add-noqa", "bad.py")
-        assert (status, err) == (2, "lint-sessions: bad.py: is read-only, so it was left alone\n")
+        assert (status, err) == (
+            2,
+            "lint-sessions: bad.py: is read-only, so it was left alone; make it writable, and run again\n",
+        )
         assert "bad.py:1:5: LS301" in out
         assert "Silenced 0 problems.\n" in out
 

@@ -66,6 +66,7 @@ def test_bytes_survive(data: bytes) -> None:
         (b"\xef\xbb\xbf# coding: latin-1\n", "byte order mark"),
         (b"x = 1\r\n\ry = '\xff'\n", "row 3 "),
         (b"x = 1\0\n", "NUL"),
+        (b"\xff\xfex\0", "NUL bytes.*; save it as UTF-8"),
     ],
 )
 def test_undecodable(data: bytes, words: str) -> None:

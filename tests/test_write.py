@@ -134,7 +134,7 @@ def test_a_file_that_changes_during_the_run_is_left_alone(
     assert fix("--output-format", "concise", "bad.py", "other.py") == 2
     out, err = capsys.readouterr()
     assert out.startswith("bad.py:8:")
-    assert err == "lint-sessions: bad.py: changed while it was being checked, so it was left alone\n"
+    assert err == "lint-sessions: bad.py: changed while it was being checked, so it was left alone; run again\n"
     assert everything() == {"bad.py": theirs.encode(), "other.py": FIXED.encode()}
 
 

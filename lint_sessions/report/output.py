@@ -59,16 +59,16 @@ def plan(named: Sequence[Named], file: str | None, counts: bool, environ: Mappin
         named = [("github" if on_github else "text", None)]
     homeless = [form for form, place in named if place is None]
     if file is not None and not homeless:
-        raise OutputError(f"--output-file {file}: each --output-format has a file of its own")
+        raise OutputError(f"--output-file {file}: each --output-format has a file of its own; leave this one out")
     if len(homeless) > 1:
         where = "standard output" if file is None else file
         raise OutputError(f"{' and '.join(homeless)} cannot both go to {where}; give one a file: {homeless[1]}:FILE")
     outputs = tuple(Output(form, Path(place) if place else None) for form, place in ((f, p or file) for f, p in named))
     files = [output.file for output in outputs if output.file]
     if twice := next((path for path in files if files.count(path) > 1), None):
-        raise OutputError(f"{twice}: two formats cannot go to one file")
+        raise OutputError(f"{twice}: two formats cannot go to one file; name another for one of them")
     if counts and not any(output.format in COUNTED for output in outputs):
-        raise OutputError(f"statistics come as text or json, not as {outputs[0].format}")
+        raise OutputError(f"statistics come as {', '.join(COUNTED)}, not as {outputs[0].format}; choose one of those")
     return outputs
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Block", "Document", "SourceError", "SyntaxProblem"]
 
 _BOM: Final = codecs.BOM_UTF8
+_UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _LINE_END: Final = re.compile(rb"\r\n?|\n")
 _CODING: Final = re.compile(rb"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _NO_CODE: Final = re.compile(rb"[ \t\f]*(?:#|\Z)")
@@ -53,7 +54,9 @@ class Document:
         except IsADirectoryError:
             raise SourceError("is a folder") from None
         except PermissionError:
-            raise SourceError("is a folder" if path.is_dir() else "no permission to read it") from None
+            raise SourceError(
+                "is a folder" if path.is_dir() else "no permission to read it; allow it, or add it to extend-exclude"
+            ) from None
         except OSError as error:
             raise SourceError(f"can't be read: {error.strerror or error}") from None
         except ValueError as error:
@@ -64,15 +67,17 @@ class Document:
     def from_bytes(cls, path: Path, data: bytes) -> Document:
         """The document with these contents; `path` is not looked at. Raises SourceError where they can't be decoded."""
         if b"\0" in data:
-            raise SourceError("contains NUL bytes, so it is no Python source")
+            hint = "save it as UTF-8" if data.startswith(_UTF_16) else "add it to extend-exclude if it is none of yours"
+            raise SourceError(f"contains NUL bytes, so it is no Python source; {hint}")
         encoding = _encoding(data)
         try:
             text = data.removeprefix(_BOM).decode(encoding)
         except UnicodeDecodeError as error:
             row = len(_LINE_END.findall(data.removeprefix(_BOM)[: error.start])) + 1
-            raise SourceError(f"row {row} is not valid {encoding}: {error.reason}") from None
+            hint = f"save it as {encoding}, or name its encoding in the first row, as in # coding: latin-1"
+            raise SourceError(f"row {row} is not valid {encoding}: {error.reason}; {hint}") from None
         except (LookupError, ValueError) as error:
-            raise SourceError(f"can't be decoded as {encoding}: {error}") from None
+            raise SourceError(f"can't be decoded as {encoding}: {error}; save it as UTF-8") from None
         return cls(path, data, text, encoding)
 
     def encode(self, text: str) -> bytes:
@@ -82,7 +87,7 @@ class Document:
         try:
             encoded = text.encode(self.encoding)
         except UnicodeEncodeError as error:
-            raise SourceError(f"{text[error.start]!r} can't be written in {self.encoding}") from None
+            raise SourceError(f"{text[error.start]!r} can't be written in {self.encoding}; save it as UTF-8") from None
         return _BOM + encoded if self.data.startswith(_BOM) else encoded
 
     def with_text(self, text: str) -> Document:
@@ -270,7 +275,7 @@ def _encoding(data: bytes) -> str:
     try:
         encoding = codecs.lookup(name).name
     except (LookupError, ValueError):
-        raise SourceError(f"unknown encoding: {name}") from None
+        raise SourceError(f"unknown encoding: {name}; correct it in the first two rows") from None
     if data.startswith(_BOM) and encoding != "utf-8":
-        raise SourceError(f"begins with a UTF-8 byte order mark, but says that it is {name}")
+        raise SourceError(f"begins with a UTF-8 byte order mark, but says that it is {name}; take out one of the two")
     return encoding
