@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 from lint_sessions import __version__
+from lint_sessions.commands.completion import SHELLS
 
 APP = """from sqlalchemy import create_engine
 from sqlalchemy.orm import sessionmaker
@@ -67,7 +68,9 @@ def _check_sdist(sdist: Path) -> None:
 def _check_wheel(wheel: Path, checkout: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
-    assert names == {*modules(checkout), "lint_sessions/py.typed"}
+    completions = {f"lint_sessions/completions/lint-sessions.{shell}" for shell in SHELLS}
+    manual = f"lint_sessions-{__version__}.data/data/share/man/man1/lint-sessions.1"
+    assert names == {*modules(checkout), *completions, "lint_sessions/py.typed", manual}
 
 
 def _installed(wheel: Path, folder: Path) -> Path:
@@ -87,6 +90,8 @@ def _use(scripts: Path, project: Path) -> None:
     where = run(scripts / "python", "-c", "import lint_sessions; print(lint_sessions.__path__)", cwd=project)
     assert str(scripts.parent) in where
     assert "LS301" in run(scripts / "lint-sessions", "rules", cwd=project)
+    assert "unclosed-session" in run(scripts / "lint-sessions", "completion", "fish", cwd=project)
+    assert (scripts.parent / "share" / "man" / "man1" / "lint-sessions.1").is_file()
     assert "app.py:8:10: LS301" in run(scripts / "lint-sessions", "check", cwd=project, status=1)
     assert "app.py:8:10: LS301" in run(scripts / "python", "-m", "lint_sessions", "check", cwd=project, status=1)
     assert f"lint-sessions: {__version__}" in run(scripts / "python", "-m", "flake8", "--version", cwd=project)

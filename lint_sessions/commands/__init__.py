@@ -8,6 +8,7 @@ from typing import Final
 
 COMMANDS: Final = {
     "check": "check files and folders",
+    "completion": "print what makes a shell complete",
     "config": "show what is configured for a file, and where",
     "rule": "explain a rule",
     "rules": "list all rules",
