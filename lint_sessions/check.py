@@ -93,6 +93,7 @@ def check(asked: Namespace) -> int:
     command = Selection(select, tuple(asked.ignore), tuple(asked.extend_select))
     try:
         Config(Path(), command=command).check_selectors(known())
+        configs = Configs(isolated=asked.isolated, file=asked.config, command=command)
     except ConfigError as error:
         run.problem(*error.args)
         return UNUSABLE
@@ -109,7 +110,6 @@ def check(asked: Namespace) -> int:
     except (output.OutputError, SiftError) as error:
         run.problem("command line", str(error))
         return UNUSABLE
-    configs = Configs(isolated=asked.isolated, command=command)
     with closing(run.progress):
         status = _check_stdin(configs, run) if "-" in asked.paths else _check_paths(configs, run)
     if asked.verbose:

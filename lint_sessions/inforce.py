@@ -57,9 +57,8 @@ class InForce:
         return json.dumps({**record, "keys": keys, "rules": rules}, indent=2, ensure_ascii=False)
 
 
-def in_force(path: Path, *, isolated: bool = False) -> InForce:
+def in_force(path: Path, configs: Configs) -> InForce:
     """What holds for a file, or for a folder but for what is said of single files. Raises ConfigError."""
-    configs = Configs(isolated=isolated)
     config = configs.of_folder(path) if path.is_dir() else configs.of_file(path)
     config.check_selectors(known())
     rules = tuple(RuleInForce(page.code, page.name, _why_not(page, config, path)) for page in pages())

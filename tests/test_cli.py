@@ -320,6 +320,8 @@ class TestStatus:
             pytest.param(
                 ["check", "--diff", "--add-noqa"], "writes no baseline and no comments", id="diff-and-add-noqa"
             ),
+            pytest.param(["check", "--config", "gone.toml"], "--config: gone.toml does not exist", id="no-such-config"),
+            pytest.param(["check", "--config", "x", "--isolated"], "not allowed with", id="config-and-isolated"),
             pytest.param(["check", "--quiet", "--verbose"], "not allowed with", id="quiet-and-verbose"),
             pytest.param(["check", "-", "x.py"], "standard input stands alone", id="stdin-and-more"),
             pytest.param(["check", "--select", "LS999"], "command line: `--select`: no rule", id="selector"),

@@ -355,6 +355,27 @@ class TestExtend:
         assert "\n" not in str(caught.value)
 
 
+class TestNamed:
+    def test_it_holds_for_all_and_patterns_start_at_the_project(self, tmp_path: Path) -> None:
+        app = tmp_path / "app"
+        app.mkdir()
+        (tmp_path / "ci.toml").write_text("extend = 'base.toml'\nextend-exclude = ['/old']", "utf-8")
+        (tmp_path / "base.toml").write_text("ignore = ['LS1']", "utf-8")
+        (app / "setup.py").touch()
+        (app / "lint-sessions.toml").write_text("no TOML at all", "utf-8")
+        config = Configs(file=tmp_path / "ci.toml").of_folder(app)
+        assert (config.root, config.file, config.ignore) == (app, tmp_path / "ci.toml", ("LS1",))
+        assert config.excludes(app / "old" / "x.py")
+
+    @pytest.mark.parametrize(
+        ("file", "says"), [("gone.toml", "gone.toml does not exist"), ("pyproject.toml", "has no table [tool.lint-")]
+    )
+    def test_what_holds_nothing_is_an_error(self, tmp_path: Path, file: str, says: str) -> None:
+        (tmp_path / "pyproject.toml").touch()
+        with pytest.raises(ConfigError, match=f"--config: .*{re.escape(says)}"):
+            Configs(file=tmp_path / file).of_folder(tmp_path)
+
+
 ROWS = """# [tool.lint-sessions]
 [project]
 name = "x"

@@ -107,6 +107,13 @@ def test_isolated(capsys: Capture, tmp_path: Path) -> None:
     assert "ignore = []  # default" in out
 
 
+def test_another_file(capsys: Capture, tmp_path: Path) -> None:
+    out = config(capsys, "--config", "base.toml", "app.py")
+    assert out.startswith(f"# app.py\n# configuration: base.toml\n# root: {tmp_path}\n")
+    assert 'ignore = ["LS309"]  # base.toml:1' in out
+    assert "extend-select = []  # default" in out
+
+
 @pytest.mark.parametrize(
     ("text", "file", "says"),
     [

@@ -175,6 +175,8 @@ class TestPages:
         out_of_step = capsys.readouterr().out.split()
         assert out_of_step == [
             "README.md",
+            "docs/configuration.md",
+            "docs/lint-sessions.schema.json",
             "docs/rules/LS000-invalid-syntax.md",
             "docs/rules/LS001-unused-suppression.md",
             "docs/rules/LS998-gone.md",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import sys
-from argparse import Action, ArgumentParser, RawDescriptionHelpFormatter
+from argparse import Action, ArgumentParser, RawDescriptionHelpFormatter, _ArgumentGroup
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NoReturn
@@ -52,6 +52,13 @@ class Parser(ArgumentParser):
         if close:
             self.exit(USAGE, f"lint-sessions: no {what} {name}; did you mean {close[0]}?\n")
         self.error(f"no {what} {name}")
+
+
+def add_configuration(parser: ArgumentParser | _ArgumentGroup) -> None:
+    """The options that say which configuration is read."""
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument("--config", type=Path, metavar="FILE", help="read this configuration, and no other")
+    either.add_argument("--isolated", action="store_true", help="read no configuration file")
 
 
 def unknown_command(argv: Sequence[str]) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 
+from lint_sessions.commands.arguments import add_configuration
 from lint_sessions.commands.colour import add_colour
 from lint_sessions.report import FORMATS
 
@@ -16,12 +17,13 @@ exit status: 0 no findings; 1 findings, or with --diff something to fix;
 
 def add_options(parser: ArgumentParser) -> None:
     parser.usage, parser.epilog = "%(prog)s [OPTIONS] [PATH ...]", STATUSES
+    parser.description = None  # a row that is wanted for an option
     files = parser.add_argument_group("files and configuration")
     add = files.add_argument
     add("paths", nargs="*", metavar="PATH", help="files and folders (default: the current); - is stdin")
     add("--stdin-filename", metavar="PATH", help="what standard input is called in the project")
     add("--force-exclude", action="store_true", help="leave out what exclude names, even if given")
-    add("--isolated", action="store_true", help="read no configuration file")
+    add_configuration(files)
     add("--no-cache", action="store_true", help="without effect: there is no cache yet")
     add = parser.add_argument_group("fixing").add_argument
     add("--fix", action="store_true", help="apply fixes that keep what correct runs do")

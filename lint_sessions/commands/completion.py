@@ -15,7 +15,7 @@ SHELLS: Final = ("bash", "zsh", "fish")
 USE: Final = """\
 bash: eval "$(lint-sessions completion bash)"   in ~/.bashrc
 zsh:  eval "$(lint-sessions completion zsh)"    in ~/.zshrc, after compinit
-fish: lint-sessions completion fish > ~/.config/fish/completions/lint-sessions.fish
+fish: lint-sessions completion fish | source    in ~/.config/fish/config.fish
 """
 
 

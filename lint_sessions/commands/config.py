@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lint_sessions.commands import USAGE
+from lint_sessions.commands.arguments import add_configuration
 from lint_sessions.commands.colour import add_colour, style
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("file", nargs="?", default=".", metavar="FILE", help="a file or folder (default: the current)")
-    parser.add_argument("--isolated", action="store_true", help="read no configuration file")
+    add_configuration(parser)
     parser.add_argument(
         "--output-format", choices=("text", "json"), default="text", metavar="FORMAT", help="text or json"
     )
@@ -27,7 +28,7 @@ def add_options(parser: ArgumentParser) -> None:
 
 def run(asked: Namespace) -> int:
     """Print it; the exit status."""
-    from lint_sessions.config import ConfigError
+    from lint_sessions.config import ConfigError, Configs
     from lint_sessions.inforce import in_force
 
     path = Path(asked.file)
@@ -35,7 +36,7 @@ def run(asked: Namespace) -> int:
         print(f"lint-sessions: {path}: no such file or folder; name one that is there", file=sys.stderr)
         return USAGE
     try:
-        found = in_force(path, isolated=asked.isolated)
+        found = in_force(path, Configs(isolated=asked.isolated, file=asked.config))
     except ConfigError as error:
         print(f"lint-sessions: {error}", file=sys.stderr)
         return USAGE

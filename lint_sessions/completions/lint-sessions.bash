@@ -7,20 +7,22 @@
 
 _shtab_lint_sessions_subparsers=(check completion config rule rules)
 
-_shtab_lint_sessions_check_option_strings=(--stdin-filename --force-exclude --isolated --no-cache --fix --unsafe-fixes --fix-only --diff --show-fixes --select --ignore --extend-select --baseline --write-baseline --diff-base --add-noqa --output-format --output-file -o --statistics --statistics-by --exit-zero --quiet -q --verbose -v --color -h --help)
+_shtab_lint_sessions_check_option_strings=(--stdin-filename --force-exclude --config --isolated --no-cache --fix --unsafe-fixes --fix-only --diff --show-fixes --select --ignore --extend-select --baseline --write-baseline --diff-base --add-noqa --output-format --output-file -o --statistics --statistics-by --exit-zero --quiet -q --verbose -v --color -h --help)
 _shtab_lint_sessions_completion_option_strings=(-h --help)
-_shtab_lint_sessions_config_option_strings=(-h --help --isolated --output-format --color)
+_shtab_lint_sessions_config_option_strings=(-h --help --config --isolated --output-format --color)
 _shtab_lint_sessions_rule_option_strings=(-h --help --color)
 _shtab_lint_sessions_rules_option_strings=(-h --help --color)
 _shtab_lint_sessions_option_strings=(--version -h --help)
 
 _shtab_lint_sessions_check_pos_0_COMPGEN=_shtab_compgen_files
 _shtab_lint_sessions_check___stdin_filename_COMPGEN=_shtab_compgen_files
+_shtab_lint_sessions_check___config_COMPGEN=_shtab_compgen_files
 _shtab_lint_sessions_check___baseline_COMPGEN=_shtab_compgen_files
 _shtab_lint_sessions_check___write_baseline_COMPGEN=_shtab_compgen_files
 _shtab_lint_sessions_check___output_file_COMPGEN=_shtab_compgen_files
 _shtab_lint_sessions_check__o_COMPGEN=_shtab_compgen_files
 _shtab_lint_sessions_config_pos_0_COMPGEN=_shtab_compgen_files
+_shtab_lint_sessions_config___config_COMPGEN=_shtab_compgen_files
 
 _shtab_lint_sessions_check___select_choices=(ALL LS LS0 LS00 LS000 LS001 LS1 LS10 LS101 LS102 LS103 LS104 LS105 LS106 LS107 LS108 LS109 LS11 LS110 LS2 LS20 LS201 LS202 LS203 LS204 LS205 LS206 LS207 LS3 LS30 LS301 LS302 LS303 LS304 LS305 LS306 LS307 LS308 LS309 LS31 LS310 LS4 LS40 LS401 LS402 LS403 LS404 LS405 LS406 LS407 LS5 LS50 LS501 LS502 LS503 LS504 LS505 LS506 LS507 acquire-inside-try begin-after-autobegin blocking-session close-not-called commit-after-response commit-in-finally commit-inside-begin concurrent-session contextmanager-dependency delegated-provider depends-as-annotation depends-called depends-on-sessionmaker depends-outside-di detached-instance engine-per-call expired-attribute held-across-await implicit-rollback invalid-syntax masked-error missing-rollback module-session override-called provider-called refresh-before-commit scoped-not-removed second-session second-yield session-default session-in-background session-returned stray-commit stream-pins-session swallowed-exception unawaited-call unbound-session unclosed-session unrefreshed-return unused-suppression use-after-close write-without-commit yield-without-finally)
 _shtab_lint_sessions_check___ignore_choices=(ALL LS LS0 LS00 LS000 LS001 LS1 LS10 LS101 LS102 LS103 LS104 LS105 LS106 LS107 LS108 LS109 LS11 LS110 LS2 LS20 LS201 LS202 LS203 LS204 LS205 LS206 LS207 LS3 LS30 LS301 LS302 LS303 LS304 LS305 LS306 LS307 LS308 LS309 LS31 LS310 LS4 LS40 LS401 LS402 LS403 LS404 LS405 LS406 LS407 LS5 LS50 LS501 LS502 LS503 LS504 LS505 LS506 LS507 acquire-inside-try begin-after-autobegin blocking-session close-not-called commit-after-response commit-in-finally commit-inside-begin concurrent-session contextmanager-dependency delegated-provider depends-as-annotation depends-called depends-on-sessionmaker depends-outside-di detached-instance engine-per-call expired-attribute held-across-await implicit-rollback invalid-syntax masked-error missing-rollback module-session override-called provider-called refresh-before-commit scoped-not-removed second-session second-yield session-default session-in-background session-returned stray-commit stream-pins-session swallowed-exception unawaited-call unbound-session unclosed-session unrefreshed-return unused-suppression use-after-close write-without-commit yield-without-finally)

@@ -51,16 +51,17 @@ function _shtab_lint_sessions_using
 end
 
 set -g _shtab_lint_sessions_commands check completion config rule rules
-set -g _shtab_lint_sessions_opts_with_value --baseline --color --diff-base --extend-select --ignore --output-file --output-format --select --statistics-by --stdin-filename --write-baseline -o
+set -g _shtab_lint_sessions_opts_with_value --baseline --color --config --diff-base --extend-select --ignore --output-file --output-format --select --statistics-by --stdin-filename --write-baseline -o
 
 complete -c lint-sessions -e
 complete -c lint-sessions -f
 
 complete -c lint-sessions -n _shtab_lint_sessions_using -l version -d 'show the version'
 complete -c lint-sessions -n _shtab_lint_sessions_using -s h -l help -d 'show this'
-complete -c lint-sessions -n '_shtab_lint_sessions_using; and test $_shtab_lint_sessions_npos -eq 0' -a check -d 'Check files and folders.'
+complete -c lint-sessions -n '_shtab_lint_sessions_using; and test $_shtab_lint_sessions_npos -eq 0' -a check -d 'check files and folders'
 complete -c lint-sessions -n '_shtab_lint_sessions_using check' -l stdin-filename -xka "(__fish_complete_path (commandline -ct))" -d 'what standard input is called in the project'
 complete -c lint-sessions -n '_shtab_lint_sessions_using check' -l force-exclude -d 'leave out what exclude names, even if given'
+complete -c lint-sessions -n '_shtab_lint_sessions_using check' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'read this configuration, and no other'
 complete -c lint-sessions -n '_shtab_lint_sessions_using check' -l isolated -d 'read no configuration file'
 complete -c lint-sessions -n '_shtab_lint_sessions_using check' -l no-cache -d 'without effect: there is no cache yet'
 complete -c lint-sessions -n '_shtab_lint_sessions_using check' -l fix -d 'apply fixes that keep what correct runs do'
@@ -90,6 +91,7 @@ complete -c lint-sessions -n '_shtab_lint_sessions_using completion' -s h -l hel
 complete -c lint-sessions -n '_shtab_lint_sessions_using completion; and test $_shtab_lint_sessions_npos -eq 0' -ka "bash zsh fish" -d 'bash, zsh or fish'
 complete -c lint-sessions -n '_shtab_lint_sessions_using; and test $_shtab_lint_sessions_npos -eq 0' -a config -d 'Show what is configured for a file, and where.'
 complete -c lint-sessions -n '_shtab_lint_sessions_using config' -s h -l help -d 'show this help message and exit'
+complete -c lint-sessions -n '_shtab_lint_sessions_using config' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'read this configuration, and no other'
 complete -c lint-sessions -n '_shtab_lint_sessions_using config' -l isolated -d 'read no configuration file'
 complete -c lint-sessions -n '_shtab_lint_sessions_using config' -l output-format -xka "text json" -d 'text or json'
 complete -c lint-sessions -n '_shtab_lint_sessions_using config' -l color -xka "auto always never" -d 'always, never or auto: on a terminal'

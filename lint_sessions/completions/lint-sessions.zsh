@@ -10,7 +10,7 @@
 
 _shtab_lint_sessions_commands() {
   local _commands=(
-    check:'Check files and folders.'
+    check:'check files and folders'
     completion:'Print what makes a shell complete.'
     config:'Show what is configured for a file, and where.'
     rule:'Explain a rule.'
@@ -30,6 +30,7 @@ _shtab_lint_sessions_defaults_added=0
 _shtab_lint_sessions_check_options=(
   "--stdin-filename[what standard input is called in the project]:PATH:_files"
   "--force-exclude[leave out what exclude names, even if given]"
+  "--config[read this configuration, and no other]:FILE:_files"
   "--isolated[read no configuration file]"
   "--no-cache[without effect\: there is no cache yet]"
   "--fix[apply fixes that keep what correct runs do]"
@@ -69,6 +70,7 @@ _shtab_lint_sessions_completion_defaults_added=0
 
 _shtab_lint_sessions_config_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--config[read this configuration, and no other]:FILE:_files"
   "--isolated[read no configuration file]"
   "--output-format[text or json]:FORMAT:(text json)"
   "--color[always, never or auto\: on a terminal]:WHEN:(auto always never)"

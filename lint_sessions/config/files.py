@@ -23,11 +23,13 @@ class Configs:
     """The configuration of each file: the nearest of `FILES` that has our table.
 
     Without one, the root is the nearest folder that looks like a project, else the current folder for what lies in it,
-    else `given`, the folder that was to be checked.
+    else `given`, the folder that was to be checked. So it is if one `file` is to hold for all, wherever that stands.
     """
 
-    def __init__(self, *, isolated: bool = False, command: Selection | None = None) -> None:
+    def __init__(self, *, isolated: bool = False, file: Path | None = None, command: Selection | None = None) -> None:
+        """Raises ConfigError where `file` cannot be used."""
         self._isolated = isolated
+        self._named = None if file is None else _named(file)
         self._command = command or Selection()
         self._nearest: dict[Path, Config | None] = {}
         self._found: dict[tuple[Path, Path], Config] = {}
@@ -40,8 +42,11 @@ class Configs:
         folder = absolute(folder)
         key = (folder, absolute(given or folder))
         if key not in self._found:
-            nearest = None if self._isolated else self._configured(folder)
-            config = nearest or Config(_root(*key), isolated=self._isolated)
+            if self._named is not None:
+                config = replace(self._named, root=_root(*key))
+            else:
+                nearest = None if self._isolated else self._configured(folder)
+                config = nearest or Config(_root(*key), isolated=self._isolated)
             self._found[key] = replace(config, command=self._command)
         return self._found[key]
 
@@ -59,6 +64,15 @@ def _read(folder: Path) -> Config | None:
         if table is not None:
             return _config(file, _chain(table, file, ()))
     return None
+
+
+def _named(file: Path) -> Config:
+    """The configuration in a file that was asked for."""
+    table = toml.read(absolute(file))
+    if table is None:
+        missing = "has no table [tool.lint-sessions]" if file.exists() else "does not exist"
+        raise ConfigError("--config", f"{file} {missing}; name a file that holds a configuration")
+    return _config(absolute(file), _chain(table, absolute(file), ()))
 
 
 def _root(folder: Path, given: Path) -> Path:

@@ -31,7 +31,8 @@ file that holds is the root that patterns start at; they are those of `.gitignor
 one in [`extend`](#extend).
 
 The command line stands above all files: `--select`, `--ignore` and `--extend-select` go on from what they say, and
-`--isolated` reads none. The flake8 plugin reads the same files.
+`--isolated` reads none. `--config FILE` reads that file for all that is checked, wherever it stands; patterns then
+start at the root of the project. The flake8 plugin reads the nearest files.
 
 An unknown key, a value of the wrong type and a rule that does not exist are errors, with exit status 2.
 
