@@ -44,7 +44,8 @@ def put(path: Path, data: bytes) -> None:
         else:
             _replace(target, None, data)
     except OSError as error:
-        raise WriteError(f"could not be written: {error.strerror or error}") from error
+        hint = "" if target.parent.is_dir() else f"; make the folder {path.parent} first"
+        raise WriteError(f"could not be written: {error.strerror or error}{hint}") from error
 
 
 def _replace(target: Path, before: bytes | None, after: bytes) -> None:

@@ -193,4 +193,6 @@ def test_a_broken_one_is_never_taken(run: Run, text: str | None, says: str) -> N
 def test_one_that_cannot_be_written(run: Run) -> None:
     status, _, err = run("--write-baseline", "nowhere/b.json")
     assert status == 2
-    assert err == ("lint-sessions: command line: nowhere/b.json could not be written: No such file or directory\n")
+    assert err == (
+        "lint-sessions: command line: nowhere/b.json could not be written: No such file or directory; make the folder nowhere first\n"
+    )

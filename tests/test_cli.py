@@ -199,7 +199,8 @@ class TestFormats:
         assert Path("report.txt").read_text("utf-8").startswith("bad.py:1:5: LS301")
 
     @pytest.mark.parametrize(
-        ("file", "why"), [("nowhere/report.json", "No such file or directory"), (".", "Is a directory")]
+        ("file", "why"),
+        [("nowhere/report.json", "No such file or directory; make the folder nowhere first"), (".", "Is a directory")],
     )
     def test_a_file_that_cannot_be_written(self, run: Run, file: str, why: str) -> None:
         status, out, err = run("check", "bad.py", "--output-format", f"json:{file}", "--output-format", "concise")
@@ -320,6 +321,7 @@ class TestStatus:
             pytest.param(
                 ["check", "--diff", "--add-noqa"], "writes no baseline and no comments", id="diff-and-add-noqa"
             ),
+            pytest.param(["check", "--select", " ,"], "--select: no rule is named; name some", id="no-rule"),
             pytest.param(["check", "--config", "gone.toml"], "--config: gone.toml does not exist", id="no-such-config"),
             pytest.param(["check", "--config", "x", "--isolated"], "not allowed with", id="config-and-isolated"),
             pytest.param(["check", "--quiet", "--verbose"], "not allowed with", id="quiet-and-verbose"),

@@ -40,7 +40,8 @@ class Parser(ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, and exit."""
-        self.exit(USAGE, f"lint-sessions: {message}; `{self.prog} --help` lists what there is\n")
+        hint = "" if message.endswith("?") else f"; `{self.prog} --help` lists what there is"
+        self.exit(USAGE, f"lint-sessions: {message}{hint}\n")
 
     def refuse(self, words: Sequence[str]) -> NoReturn:
         """Say that nothing is known of some arguments, and exit."""
@@ -49,9 +50,7 @@ class Parser(ArgumentParser):
         known = [option for action in self._actions for option in action.option_strings]
         close = difflib.get_close_matches(name, known, n=1) if word.startswith("-") else None
         what = "option is named" if word.startswith("-") else "argument is expected where you wrote"
-        if close:
-            self.exit(USAGE, f"lint-sessions: no {what} {name}; did you mean {close[0]}?\n")
-        self.error(f"no {what} {name}")
+        self.error(f"no {what} {name}; did you mean {close[0]}?" if close else f"no {what} {name}")
 
 
 def add_configuration(parser: ArgumentParser | _ArgumentGroup) -> None:

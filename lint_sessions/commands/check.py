@@ -59,7 +59,10 @@ def add_options(parser: ArgumentParser) -> None:
 
 
 def _list(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not words:
+        raise ArgumentTypeError("no rule is named; name some, as in LS3,LS404, or leave the option out")
+    return words
 
 
 def _output(text: str) -> tuple[str, str | None]:
