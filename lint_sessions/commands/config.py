@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lint_sessions.commands import USAGE
-from lint_sessions.commands.arguments import add_configuration
+from lint_sessions.commands.arguments import add_configuration, complain
 from lint_sessions.commands.colour import add_colour, style
 
 if TYPE_CHECKING:
@@ -33,13 +32,11 @@ def run(asked: Namespace) -> int:
 
     path = Path(asked.file)
     if not path.exists():
-        print(f"lint-sessions: {path}: no such file or folder; name one that is there", file=sys.stderr)
-        return USAGE
+        return complain(f"{path}: no such file or folder; name one that is there")
     try:
         found = in_force(path, Configs(isolated=asked.isolated, file=asked.config))
     except ConfigError as error:
-        print(f"lint-sessions: {error}", file=sys.stderr)
-        return USAGE
+        return complain(str(error))
     if asked.output_format == "json":
         print(found.record())
     else:

@@ -6,7 +6,7 @@ import difflib
 import sys
 from argparse import ArgumentParser, Namespace
 
-from lint_sessions.commands import USAGE
+from lint_sessions.commands.arguments import complain
 from lint_sessions.commands.colour import add_colour, style
 
 
@@ -21,10 +21,13 @@ def run(asked: Namespace) -> int:
 
     known = {word: page for page in pages() for word in (page.code, page.name)}
     if asked.rule not in known:
+        prefixed = [word for word in known if word.startswith(asked.rule)]
         close = difflib.get_close_matches(asked.rule, known, n=1)
-        hint = f"; did you mean {close[0]}?" if close else "; `lint-sessions rules` lists all"
-        print(f"lint-sessions: no rule is named {asked.rule}{hint}", file=sys.stderr)
-        return USAGE
+        if prefixed:
+            hint = f"name one of {', '.join(prefixed)}"
+        else:
+            hint = f"did you mean {close[0]}?" if close else "`lint-sessions rules` lists all"
+        return complain(f"no rule is named {asked.rule}; {hint}")
     paint = style(asked).paint
     for line in markdown(known[asked.rule]).splitlines():
         print(paint(line, "strong") if line.startswith("#") else line)
