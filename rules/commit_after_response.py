@@ -144,10 +144,9 @@ def _is_shared_by_generator(context: Context, use: Use) -> bool:
     if name is None:
         return False
     word = re.compile(rf"\b{name[0]}\b")
-    for module in context.types.project.modules:
-        if word.search(module.document.text):
-            for block, _ in leaves(module.blocks, context.types.module_scope(module)):
-                text = block.document.text[block.start : block.end]
-                if block.kind == "function" and "yield" in text and word.search(text):
-                    return True
+    for module in context.types.project.mentioning(name[0]):
+        for block, _ in leaves(module.blocks, context.types.module_scope(module)):
+            text = block.document.text[block.start : block.end]
+            if block.kind == "function" and "yield" in text and word.search(text):
+                return True
     return False

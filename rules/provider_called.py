@@ -209,7 +209,7 @@ class ProviderCalled(Rule):
         closing = re.compile(rf"(\w+)\s*\.\s*{attribute}\s*\.\s*a?close\b")
         named = re.compile(rf"\b{cls.scope.name}\b")
         own = [base.block for base in self.context.types.ancestry(cls.scope) if isinstance(base, Scope) and base.block]
-        for module in self.context.types.project.modules:
+        for module in self.context.types.project.mentioning(attribute):
             text = module.document.text
             for found in closing.finditer(text):
                 inside = any(b.document is module.document and b.start <= found.start() < b.end for b in own)

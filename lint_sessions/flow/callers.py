@@ -23,9 +23,7 @@ def calling(types: Types, function: Scope) -> Iterator[Scope]:
     """The functions of the project whose text calls something of this function's name, those of its own file first."""
     word = re.compile(rf"\b{re.escape(function.name)}\s*\(")
     count = 0
-    for module in modules(types, function.module):
-        if function.name not in module.document.text:
-            continue
+    for module in mentioning(types, function.name, function.module):
         for block, scope in functions(module.blocks, types.module_scope(module)):
             text = block.document.text[block.start : block.end]
             if scope is function or not word.search(text.partition(":")[2]):
@@ -47,10 +45,8 @@ class Reader:
 
 def reading(types: Types, owner: Scope, name: str) -> Iterator[Reader]:
     """The functions of the project that read the variable `name` of the module `owner`, those of its file first."""
-    for module in modules(types, owner.module):
+    for module in mentioning(types, name, owner.module):
         text = module.document.text
-        if name not in text:
-            continue
         aliases = re.findall(rf"\b{re.escape(name)}\s+as\s+(\w+)", text)
         words = re.compile("|".join(rf"\b{re.escape(word)}\b" for word in (name, *aliases)))
         for block, scope in functions(module.blocks, types.module_scope(module)):
@@ -69,10 +65,10 @@ def _names(types: Types, node: cst.CSTNode, scope: Scope, owner: Scope, name: st
     return False
 
 
-def modules(types: Types, first: Module) -> Iterator[Module]:
-    """All modules of the project, `first` before the others."""
+def mentioning(types: Types, word: str, first: Module) -> Iterator[Module]:
+    """The modules of the project that have a word, `first` before the others."""
     yield first
-    yield from (module for module in types.project.modules if module is not first)
+    yield from (module for module in types.project.mentioning(word) if module is not first)
 
 
 def functions(blocks: Iterable[Block], scope: Scope) -> Iterator[tuple[Block, Scope]]:

@@ -6,7 +6,7 @@ something asks for that; all else would only tell apart states that go the same 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import libcst as cst
 
@@ -25,14 +25,18 @@ _MUTATORS = frozenset(
 )
 
 
+_MAY_CHANGE = frozenset([cst.Call, cst.AssignTarget, cst.Del, cst.While])
+_MAY_ASK = frozenset([cst.IfExp, cst.BooleanOperation, cst.Comparison, cst.UnaryOperation, cst.Arg])
+
+
 def asked(name: str) -> str:
     """Stands for the truth of a name in a set of live names."""
     return f"?{name}"
 
 
-def liveness(graph: Graph, node: cst.FunctionDef) -> Liveness:
-    """The live names of each block of the function `node`."""
-    constants, changing = _constants(node), _changing(node)
+def liveness(graph: Graph, node: cst.FunctionDef, parts: Sequence[cst.CSTNode]) -> Liveness:
+    """The live names of each block of the function `node`, whose own scope has these `parts`."""
+    constants, changing = _constants(node, parts), _changing(parts)
     blocks = list(_blocks(graph.entry))
     steps = {id(block): [_step(step, constants, changing) for step in block.steps] for block in blocks}
     live: Liveness = {id(block): frozenset() for block in blocks}
@@ -114,6 +118,8 @@ def _asked(node: cst.CSTNode, constants: frozenset[str]) -> frozenset[str]:
     """The names whose truth evaluating an expression or simple statement asks for."""
     found: set[str] = set()
     for part in walk_scope(node):
+        if type(part) not in _MAY_ASK:
+            continue
         match part:
             case cst.IfExp(test=test):
                 found |= _names(test)
@@ -128,20 +134,22 @@ def _asked(node: cst.CSTNode, constants: frozenset[str]) -> frozenset[str]:
 
 def _names(node: cst.CSTNode) -> frozenset[str]:
     """The names inside a node, those of nested functions as well."""
-    return frozenset(part.value for part in walk(node) if isinstance(part, cst.Name))
+    return frozenset(part.value for part in walk(node) if type(part) is cst.Name)
 
 
-def _constants(node: cst.FunctionDef) -> frozenset[str]:
+def _constants(node: cst.FunctionDef, parts: Sequence[cst.CSTNode]) -> frozenset[str]:
     """The names that hold a constant somewhere: of those it also matters what is passed on or returned."""
-    assigned = (n for n in walk_scope(node) if isinstance(n, cst.Assign) and _is_truth(n.value))
+    assigned = (n for n in parts if isinstance(n, cst.Assign) and _is_truth(n.value))
     names = {t.target.value for n in assigned for t in n.targets if isinstance(t.target, cst.Name)}
     return frozenset(names.union(p.name.value for p in parameters(node) if p.default and _is_truth(p.default)))
 
 
-def _changing(node: cst.FunctionDef) -> frozenset[str]:
+def _changing(parts: Sequence[cst.CSTNode]) -> frozenset[str]:
     """Names whose truth changes though nothing binds them anew: containers that grow and shrink."""
     found: set[str] = set()
-    for part in walk_scope(node):
+    for part in parts:
+        if type(part) not in _MAY_CHANGE:
+            continue
         match part:
             case cst.Call(func=cst.Attribute(value=cst.Name(value=name), attr=cst.Name(value=method))):
                 if method in _MUTATORS:

@@ -8,7 +8,7 @@ import re
 
 import libcst as cst
 
-from lint_sessions.flow.callers import functions, modules
+from lint_sessions.flow.callers import functions, mentioning
 from lint_sessions.project.modules import Module
 from lint_sessions.project.names import Kind, walk, walk_scope
 from lint_sessions.project.scopes import Scope, has_decorator
@@ -32,7 +32,7 @@ def state_name(node: cst.CSTNode, scope: Scope) -> str | None:
 def close_in_middleware(types: Types, name: str, first: Module) -> tuple[cst.CSTNode, Block] | None:
     """Where a middleware closes the session that it puts on `request.state` under a name."""
     stored = re.compile(rf"\.state\.{re.escape(name)}\s*=[^=]")
-    for module in modules(types, first):
+    for module in mentioning(types, name, first):
         if not stored.search(module.document.text):
             continue
         for block, scope in functions(module.blocks, types.module_scope(module)):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import libcst as cst
 
-from lint_sessions.flow.callers import modules
+from lint_sessions.flow.callers import mentioning
 from lint_sessions.project.annotations import definition
 from lint_sessions.project.known import SCOPED_CLASSES
 from lint_sessions.project.names import Kind
@@ -89,9 +89,9 @@ def may_be_removed(types: Types, registry: Registry) -> bool:
     home = registry.scope.module
     stem = home.path.parent.name if home.path.name == "__init__.py" else home.path.stem
     imported = re.compile(rf"^[ \t]*(?:from|import)\b.*\b{re.escape(stem)}\b", re.MULTILINE)
-    for module in modules(types, home):
+    for module in mentioning(types, registry.name, home):
         text = module.document.text
-        if registry.name not in text or not (module is home or imported.search(text)):
+        if not (module is home or imported.search(text)):
             continue
         if is_test(module.path, types.project.root):
             continue

@@ -103,12 +103,12 @@ def _runner(types: Types, summaries: Summaries, scope: Scope, *, in_summary: boo
     """What evaluates the expressions of a function."""
     node = scope.function
     assert node is not None
-    closings = [n for n in walk_scope(node) if isinstance(n, cst.Attribute) and n.attr.value in ("close", "remove")]
+    closings = [n for n in scope.parts if isinstance(n, cst.Attribute) and n.attr.value in ("close", "remove")]
     # Who closes or removes any session means to own what it takes from a registry.
     run = Run(types, summaries, scope, types.is_fixture(scope), releases_scoped=bool(closings))
-    called = {id(n.func) for n in walk_scope(node) if isinstance(n, cst.Call)}
+    called = {id(n.func) for n in scope.parts if isinstance(n, cst.Call)}
     run.closed_names = frozenset(n.value.value for n in closings if isinstance(n.value, cst.Name) and id(n) in called)
-    run.takes_cancellation = any(_takes_cancellation(n) for n in walk_scope(node))
+    run.takes_cancellation = any(_takes_cancellation(n) for n in scope.parts)
     run.in_summary = in_summary
     run.in_manager = scope.is_generator and types.is_context_manager(FunctionType(scope))
     return run

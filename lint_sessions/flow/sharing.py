@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from lint_sessions.flow.callers import functions, modules
+from lint_sessions.flow.callers import functions, mentioning
 from lint_sessions.project.annotations import definition
 from lint_sessions.project.modules import Module
 from lint_sessions.project.names import children
@@ -52,7 +52,7 @@ def users_of_attribute(types: Types, name: str, cls: Scope) -> Iterator[Scope]:
 def single_instances(types: Types, cls: Scope) -> Iterator[tuple[str, cst.CSTNode, Scope, Block]]:
     """The names at the top of modules that hold an instance of a class, with the statement, its scope and block."""
     call = re.compile(rf"\b{re.escape(cls.name)}\s*\(")
-    for module in modules(types, cls.module):
+    for module in mentioning(types, cls.name, cls.module):
         if not call.search(module.document.text):
             continue
         top = types.module_scope(module)
@@ -78,8 +78,8 @@ def single_instances(types: Types, cls: Scope) -> Iterator[tuple[str, cst.CSTNod
 def _served(types: Types, home: Module, name: str) -> Iterator[Scope]:
     """The functions in whose text `name` stands and that run again and again."""
     word = re.compile(rf"\b{re.escape(name)}\b")
-    for module in modules(types, home):
-        if name not in module.document.text or is_test(module.path, types.project.root):
+    for module in mentioning(types, name, home):
+        if is_test(module.path, types.project.root):
             continue
         for block, scope in functions(module.blocks, types.module_scope(module)):
             if word.search(block.document.text, block.start, block.end) and _is_served(types, scope):
@@ -102,7 +102,7 @@ def _is_imported(types: Types, module: Module) -> bool:
     stem = module.path.parent.name if module.path.name == "__init__.py" else module.path.stem
     word = re.escape(stem)
     line = re.compile(rf"^[ \t]*(from[ \t][^\n]*\b{word}\b|import[ \t][^\n]*\b{word}\b)", re.MULTILINE)
-    others = (m for m in modules(types, module) if m is not module and not is_test(m.path, types.project.root))
+    others = (m for m in types.project.mentioning(stem) if m is not module and not is_test(m.path, types.project.root))
     return any(_imports(other, line, module) for other in others)
 
 

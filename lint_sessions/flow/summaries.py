@@ -190,7 +190,7 @@ class SummaryTable:
         """The control-flow graph of a function, with the live truths of its blocks."""
         if id(scope) not in self._graphs:
             graph = build(node.body.body if isinstance(node.body, cst.BaseSuite) else [node.body])
-            self._graphs[id(scope)] = graph, liveness(graph, node)
+            self._graphs[id(scope)] = graph, liveness(graph, node, scope.parts)
         return self._graphs[id(scope)]
 
     def _may_matter(self, function: FunctionType, given: tuple[Given, ...]) -> bool:

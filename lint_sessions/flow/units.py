@@ -64,7 +64,7 @@ def _implementation(types: Types, cls: ClassType) -> ClassType | None:
     name = re.escape(cls.scope.name)
     named = re.compile(rf"class\s+(\w+)\s*\([^()]*\b{name}\b[^()]*\)|\b{name}\s*,\s*Depends\(\s*(\w+)")
     found: dict[int, ClassType] = {}
-    for module in types.project.modules:
+    for module in types.project.mentioning(cls.scope.name):
         for match in named.finditer(module.document.text):
             kind = types.member(module, match[1] or match[2])
             if isinstance(kind, ClassType) and kind != cls:

@@ -42,7 +42,7 @@ def calls_of(types: Types, function: Scope) -> Iterator[Call]:
     """The calls of a function in the project, by its own name; of `__init__`, those of its class."""
     name = function.parent.name if function.name == "__init__" and function.parent is not None else function.name
     word = re.compile(rf"\b{re.escape(name)}\s*\(")
-    for module in types.project.modules:
+    for module in types.project.mentioning(name):
         if not word.search(module.document.text):
             continue
         for block, scope in leaves(module.blocks, types.module_scope(module)):
@@ -79,13 +79,12 @@ class Mention:
 def mentions_of(types: Types, function: Scope) -> Iterator[Mention]:
     """The places of the project that mean a function or may mean it, imports apart that give it no other name."""
     word = re.compile(rf"\b{re.escape(function.name)}\b")
-    for module in types.project.modules:
-        if word.search(module.document.text):
-            for block, scope in leaves(module.blocks, types.module_scope(module)):
-                if word.search(module.document.text, block.start, block.end):
-                    for mention in _named(function.name, block, scope):
-                        if _may_mean(types, mention, function):
-                            yield mention
+    for module in types.project.mentioning(function.name):
+        for block, scope in leaves(module.blocks, types.module_scope(module)):
+            if word.search(module.document.text, block.start, block.end):
+                for mention in _named(function.name, block, scope):
+                    if _may_mean(types, mention, function):
+                        yield mention
 
 
 def _named(name: str, block: Block, scope: Scope) -> Iterator[Mention]:

@@ -33,6 +33,8 @@ ALWAYS_OUTSIDE = frozenset(
 )
 """Top-level names that mean the published package even where a project's folder is named like it."""
 
+_WORD = re.compile(r"\w+")
+
 _NOT_SEARCHED = frozenset(["node_modules", "site-packages", "venv", "__pycache__", "build", "dist"])
 
 
@@ -88,6 +90,7 @@ class Project:
         self._listings: dict[Path, frozenset[str]] = {}
         self._found: dict[tuple[str, Path], Module | Package | None] = {}
         self._mentions: dict[re.Pattern[str], bool] = {}
+        self._index: dict[str, list[Module]] | None = None
 
     def mentions(self, pattern: re.Pattern[str]) -> bool:
         """Whether any module of the project has some text."""
@@ -102,6 +105,7 @@ class Project:
         if known is not None and known.document.data == document.data:
             return known
         module = self._modules[path] = Module(self, document)
+        self._index = None
         return module
 
     @property
@@ -176,13 +180,28 @@ class Project:
     @property
     def modules(self) -> Iterator[Module]:
         """The modules of all those files, and of the documents that were added."""
-        files = [Path(os.path.abspath(path)) for path in self.files]
-        known = set(files)
-        added = [path for path in self._modules if path not in known]
-        for path in [*files, *added]:
+        added = [path for path in self._modules if path not in self._paths]
+        for path in [*self._paths, *added]:
             module = self.at(path)
             if module is not None:
                 yield module
+
+    @cached_property
+    def _paths(self) -> dict[Path, None]:
+        return dict.fromkeys(Path(os.path.abspath(path)) for path in self.files)
+
+    def mentioning(self, word: str) -> Sequence[Module]:
+        """Those of `modules` in whose text an identifier or keyword stands as a whole word, in their order.
+
+        One index of all words, where reading every text again for every question would make the time of a run grow
+        with the square of the project.
+        """
+        if self._index is None:
+            self._index = {}
+            for module in self.modules:
+                for found in set(_WORD.findall(module.document.text)):
+                    self._index.setdefault(found, []).append(module)
+        return self._index.get(word, ())
 
     @cached_property
     def _holders(self) -> dict[str, list[Path]]:

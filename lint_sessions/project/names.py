@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -66,10 +66,11 @@ def children(node: cst.CSTNode) -> list[cst.CSTNode]:
     found: list[cst.CSTNode] = []
     for name in fields:
         value = getattr(node, name)
-        if type(value) in _SEQUENCES:
-            found += [item for item in value if _is_node(type(item))]
-        elif value is not None and _is_node(type(value)):
+        kind_of_value = type(value)
+        if kind_of_value in _NODES:
             found.append(value)
+        elif kind_of_value in _SEQUENCES:
+            found += [item for item in value if type(item) in _NODES]
     return found
 
 
@@ -87,15 +88,9 @@ def path_to(root: cst.CSTNode, node: cst.CSTNode) -> list[cst.CSTNode]:
 _SEQUENCES = (list, tuple)
 
 
-def _is_node(kind: type[object]) -> bool:
-    """Asked of LibCST once for each class: its classes are abstract, and isinstance is slow on those."""
-    known = _NODE_KINDS.get(kind)
-    if known is None:
-        known = _NODE_KINDS[kind] = issubclass(kind, cst.CSTNode)
-    return known
-
-
-_NODE_KINDS: dict[type[object], bool] = {}
+# LibCST's classes are abstract, and isinstance is slow on those where the answer is no; the parser makes no
+# instances of classes derived from them, so on paths that every node takes the type itself is looked up.
+_NODES = frozenset(kind for kind in vars(cst).values() if isinstance(kind, type) and issubclass(kind, cst.CSTNode))
 
 
 def _ordered_fields(kind: type[cst.CSTNode]) -> list[str]:
@@ -176,14 +171,17 @@ def walk_scope(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
     while inner:
         current = inner.pop()
         yield current
-        if isinstance(current, cst.FunctionDef):
+        if type(current) not in _SCOPES:
+            inner.extend(reversed(children(current)))
+        elif isinstance(current, cst.FunctionDef):
             inner.extend([*reversed(current.decorators), current.params])
         elif isinstance(current, cst.ClassDef):
             inner.extend([*reversed(current.decorators), *reversed(current.bases), *reversed(current.keywords)])
         elif isinstance(current, cst.Lambda):
             inner.append(current.params)
-        else:
-            inner.extend(reversed(children(current)))
+
+
+_SCOPES = frozenset([cst.FunctionDef, cst.ClassDef, cst.Lambda])
 
 
 def parameters(node: cst.FunctionDef | cst.Lambda) -> list[cst.Param]:
@@ -201,13 +199,30 @@ def parameters(node: cst.FunctionDef | cst.Lambda) -> list[cst.Param]:
 def bindings(node: cst.CSTNode) -> Iterator[Binding]:
     """Every binding that running `node` makes in its scope; of a function, those of its parameters and body."""
     if isinstance(node, (cst.FunctionDef, cst.Lambda)):
-        for param in parameters(node):
-            annotation = param.annotation.annotation if param.annotation else None
-            yield Binding(param.name.value, Kind.PARAMETER, param, param.default, annotation)
+        yield from bound_by_parameters(node)
         if isinstance(node, cst.Lambda):
             return
-    for inner in walk_scope(node):
-        yield from _bound_by(inner)
+    yield from bound_by(walk_scope(node))
+
+
+def bound_by_parameters(node: cst.FunctionDef | cst.Lambda) -> Iterator[Binding]:
+    """The bindings that a call makes."""
+    for param in parameters(node):
+        annotation = param.annotation.annotation if param.annotation else None
+        yield Binding(param.name.value, Kind.PARAMETER, param, param.default, annotation)
+
+
+def bound_by(nodes: Iterable[cst.CSTNode]) -> Iterator[Binding]:
+    """The bindings that these very nodes make."""
+    for node in nodes:
+        if type(node) in _BINDING:
+            yield from _bound_by(node)
+
+
+_BINDING = frozenset(
+    [cst.FunctionDef, cst.ClassDef, cst.Assign, cst.AnnAssign, cst.NamedExpr, cst.WithItem, cst.For, cst.CompFor]
+    + [cst.AugAssign, cst.ExceptHandler, cst.MatchAs, cst.MatchStar, cst.Import, cst.ImportFrom]
+)
 
 
 def _bound_by(node: cst.CSTNode) -> Iterator[Binding]:

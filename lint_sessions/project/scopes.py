@@ -9,7 +9,7 @@ from functools import cached_property
 import libcst as cst
 
 from lint_sessions.project.modules import Module
-from lint_sessions.project.names import Binding, Kind, bindings, parameters, walk_scope
+from lint_sessions.project.names import Binding, Kind, bindings, bound_by, bound_by_parameters, parameters, walk_scope
 from lint_sessions.source.document import Block, SyntaxProblem
 
 
@@ -36,6 +36,7 @@ class Scope:
         """A class whose statements are the block's children, each parsed on its own."""
         self._children: dict[int, tuple[cst.CSTNode, Scope]] = {}
         self._bindings: dict[str, tuple[tuple[Binding, Block | None], ...]] = {}
+        self._statements: dict[int, tuple[Binding, ...]] = {}
 
     @property
     def node(self) -> cst.FunctionDef | cst.ClassDef | cst.Lambda | None:
@@ -121,27 +122,40 @@ class Scope:
         return self._bindings[name]
 
     def _find(self, name: str) -> Iterator[tuple[Binding, Block | None]]:
-        blocks = self._blocks
-        if blocks is None:
-            for binding in self._own_bindings:
-                if binding.name == name:
-                    yield binding, self.block
+        if self._blocks is None:
+            yield from ((binding, self.block) for binding in self._own_bindings.get(name, ()))
             return
-        word = re.compile(rf"\b{re.escape(name)}\b") if name != "*" else re.compile(r"\bimport\s+\*")
-        for block in blocks:
+        for block in self._mentioning.get(name, ()):
             if block.kind != "statement":
-                if block.name == name:
-                    kind = Kind.FUNCTION if block.kind == "function" else Kind.CLASS
-                    yield Binding(name, kind, _NO_NODE), block
-                continue
-            if word.search(block.document.text, block.start, block.end):
-                try:
-                    node = block.node
-                except SyntaxProblem:
-                    continue
-                for binding in bindings(node):
-                    if binding.name == name:
-                        yield binding, block
+                kind = Kind.FUNCTION if block.kind == "function" else Kind.CLASS
+                yield Binding(name, kind, _NO_NODE), block
+            else:
+                yield from ((binding, block) for binding in self._bindings_of(block) if binding.name == name)
+
+    def _bindings_of(self, block: Block) -> tuple[Binding, ...]:
+        """What a statement binds; nothing where it can't be parsed."""
+        found = self._statements.get(block.start)
+        if found is None:
+            try:
+                found = tuple(bindings(block.node))
+            except SyntaxProblem:
+                found = ()
+            self._statements[block.start] = found
+        return found
+
+    @cached_property
+    def _mentioning(self) -> dict[str, list[Block]]:
+        """By name: the definitions of it, and the statements in whose text it stands; under `*` the star imports."""
+        found: dict[str, list[Block]] = {}
+        for block in self._blocks or ():
+            if block.kind != "statement":
+                names = {block.name} if block.name is not None else set()
+            else:
+                text = block.document.text[block.start : block.end]
+                names = set(_WORD.findall(text)) | ({"*"} if _STAR_IMPORT.search(text) else set())
+            for name in names:
+                found.setdefault(name, []).append(block)
+        return found
 
     @property
     def _blocks(self) -> tuple[Block, ...] | None:
@@ -152,9 +166,19 @@ class Scope:
         return None
 
     @cached_property
-    def _own_bindings(self) -> tuple[Binding, ...]:
+    def parts(self) -> tuple[cst.CSTNode, ...]:
+        """Everything in a function, class or lambda that runs in its own scope, as `walk_scope` gives it."""
         node = self.node
-        return tuple(bindings(node)) if node is not None else ()
+        return tuple(walk_scope(node)) if node is not None else ()
+
+    @cached_property
+    def _own_bindings(self) -> dict[str, list[Binding]]:
+        found: dict[str, list[Binding]] = {}
+        node = self.node
+        own = bound_by_parameters(node) if isinstance(node, (cst.FunctionDef, cst.Lambda)) else ()
+        for binding in (*own, *(bound_by(self.parts) if not isinstance(node, cst.Lambda) else ())):
+            found.setdefault(binding.name, []).append(binding)
+        return found
 
     @cached_property
     def outer_names(self) -> frozenset[str]:
@@ -162,7 +186,7 @@ class Scope:
         node = None if self.is_class else self.node
         if not isinstance(node, cst.FunctionDef):
             return frozenset()
-        found = (n for n in walk_scope(node) if isinstance(n, (cst.Global, cst.Nonlocal)))
+        found = (n for n in self.parts if isinstance(n, (cst.Global, cst.Nonlocal)))
         return frozenset(item.name.value for n in found for item in n.names)
 
     def lookup(self, name: str) -> tuple[Scope, tuple[tuple[Binding, Block | None], ...]] | None:
@@ -186,7 +210,7 @@ class Scope:
                     except SyntaxProblem:
                         continue
         elif self.node is not None:
-            for inner in walk_scope(self.node):
+            for inner in self.parts:
                 if isinstance(inner, cst.FunctionDef):
                     yield self.child(inner)
 
@@ -203,7 +227,7 @@ class Scope:
         if not isinstance(node, (cst.FunctionDef, cst.Lambda)):
             return ()
         kinds = (cst.Yield, cst.Return, cst.Assign, cst.AnnAssign)
-        return tuple(inner for inner in walk_scope(node) if type(inner) in kinds)
+        return tuple(inner for inner in self.parts if type(inner) in kinds)
 
     @cached_property
     def is_generator(self) -> bool:
@@ -268,3 +292,5 @@ def _dedent(text: str) -> str:
 
 
 _NO_NODE = cst.Pass()
+_WORD = re.compile(r"\w+")
+_STAR_IMPORT = re.compile(r"\bimport\s+\*")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from lint_sessions.project.scopes import Scope
-from lint_sessions.source.document import Block
+from lint_sessions.source.document import Block, Document
 
 _GUARD = re.compile(r"\s*if\b[^\n]*__name__[^\n]*__main__")
 _CALL = re.compile(r"\w+\(")
@@ -35,10 +36,16 @@ def runs_once(scope: Scope) -> bool:
 
 def _is_command(scope: Scope) -> bool:
     """Whether a function is a command of click or Typer, after which the process ends."""
-    if scope.block is None or not _COMMAND_LINE.search(scope.module.document.text):
+    if scope.block is None or not _imports_command_line(scope.module.document):
         return False
     text = _text(scope.block)
     return bool(_COMMAND.search(text)) and not _FOR_EVER.search(text)
+
+
+# The two are asked for once a function, and files are checked one after the other.
+@lru_cache(maxsize=64)
+def _imports_command_line(document: Document) -> bool:
+    return bool(_COMMAND_LINE.search(document.text))
 
 
 def is_main_part(block: Block) -> bool:
@@ -52,6 +59,7 @@ def is_test(path: Path, root: Path) -> bool:
     return bool(_TEST_FILE.match(path.name)) or not {"test", "tests", "testing"}.isdisjoint(inside.parts[:-1])
 
 
+@lru_cache(maxsize=64)
 def _once(module: Scope) -> frozenset[str]:
     blocks = module.module.blocks
     statements = [block for block in blocks if block.kind == "statement"]

@@ -183,11 +183,10 @@ class Serving:
 
     def _matching(self, function: Scope, word: re.Pattern[str], near: re.Pattern[str] | None = None) -> Iterator[Call]:
         """The calls in the blocks of the project whose text has a word, those of the function's own file first."""
-        modules = sorted(self.types.project.modules, key=lambda module: module is not function.module)
-        for module in modules:
+        having = self.types.project.mentioning("async" if function.name in _UNNAMED else function.name)
+        for module in sorted(having, key=lambda module: module is not function.module):
             text = module.document.text
-            is_possible = function.name in text or function.name in _UNNAMED
-            if not is_possible or not word.search(text) or is_test(module.path, self.types.project.root):
+            if not word.search(text) or is_test(module.path, self.types.project.root):
                 continue
             for block, scope in leaves(module.blocks, self.types.module_scope(module)):
                 found = (match.start() for match in word.finditer(text, block.start, block.end))
@@ -212,8 +211,7 @@ class Serving:
         if any(isinstance(kind, External) and kind.last in _ONCE for kind in self._decorators(function)):
             return True
         handed = re.compile(rf"\b(?:lifespan|on_startup)\s*=\s*\[?\s*(?:\w+\.)*{re.escape(function.name)}\b")
-        texts = (module.document.text for module in self.types.project.modules)
-        return any(function.name in text and handed.search(text) is not None for text in texts)
+        return any(handed.search(module.document.text) for module in self.types.project.mentioning(function.name))
 
     def _as_wrapper(self, function: Scope) -> Scope | None:
         """A function that a decorator puts in the place of another runs where that one would."""
@@ -223,7 +221,7 @@ class Serving:
         if outer is function:
             return None
         mark = re.compile(rf"@(?:\w+\.)*{re.escape(outer.name)}\b")
-        for module in self.types.project.modules:
+        for module in self.types.project.mentioning(outer.name):
             if not mark.search(module.document.text):
                 continue
             for block, scope in leaves(module.blocks, self.types.module_scope(module)):
