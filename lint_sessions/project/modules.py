@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
+from lint_sessions.project.words import WordIndex
 from lint_sessions.source.document import Block, Document, SourceError
 from lint_sessions.source.files import discover
 
@@ -32,8 +33,6 @@ ALWAYS_OUTSIDE = frozenset(
     ]
 )
 """Top-level names that mean the published package even where a project's folder is named like it."""
-
-_WORD = re.compile(r"\w+")
 
 _NOT_SEARCHED = frozenset(["node_modules", "site-packages", "venv", "__pycache__", "build", "dist"])
 
@@ -90,7 +89,7 @@ class Project:
         self._listings: dict[Path, frozenset[str]] = {}
         self._found: dict[tuple[str, Path], Module | Package | None] = {}
         self._mentions: dict[re.Pattern[str], bool] = {}
-        self._index: dict[str, list[Module]] | None = None
+        self._index: WordIndex[Module] | None = None
 
     def mentions(self, pattern: re.Pattern[str]) -> bool:
         """Whether any module of the project has some text."""
@@ -191,17 +190,10 @@ class Project:
         return dict.fromkeys(Path(os.path.abspath(path)) for path in self.files)
 
     def mentioning(self, word: str) -> Sequence[Module]:
-        """Those of `modules` in whose text an identifier or keyword stands as a whole word, in their order.
-
-        One index of all words, where reading every text again for every question would make the time of a run grow
-        with the square of the project.
-        """
+        """Those of `modules` in whose text an identifier or keyword stands as a whole word, in their order."""
         if self._index is None:
-            self._index = {}
-            for module in self.modules:
-                for found in set(_WORD.findall(module.document.text)):
-                    self._index.setdefault(found, []).append(module)
-        return self._index.get(word, ())
+            self._index = WordIndex((module, module.document.text) for module in self.modules)
+        return self._index.having(word)
 
     @cached_property
     def _holders(self) -> dict[str, list[Path]]:

@@ -10,6 +10,7 @@ import libcst as cst
 
 from lint_sessions.project.modules import Module
 from lint_sessions.project.names import Binding, Kind, bindings, bound_by, bound_by_parameters, parameters, walk_scope
+from lint_sessions.project.words import WordIndex
 from lint_sessions.source.document import Block, SyntaxProblem
 
 
@@ -36,7 +37,7 @@ class Scope:
         """A class whose statements are the block's children, each parsed on its own."""
         self._children: dict[int, tuple[cst.CSTNode, Scope]] = {}
         self._bindings: dict[str, tuple[tuple[Binding, Block | None], ...]] = {}
-        self._statements: dict[int, tuple[Binding, ...]] = {}
+        self._bound_by: dict[int, tuple[Binding, ...]] = {}
 
     @property
     def node(self) -> cst.FunctionDef | cst.ClassDef | cst.Lambda | None:
@@ -125,37 +126,32 @@ class Scope:
         if self._blocks is None:
             yield from ((binding, self.block) for binding in self._own_bindings.get(name, ()))
             return
-        for block in self._mentioning.get(name, ()):
-            if block.kind != "statement":
-                kind = Kind.FUNCTION if block.kind == "function" else Kind.CLASS
-                yield Binding(name, kind, _NO_NODE), block
-            else:
+        for block in self._statements.having(name) if name != "*" else self._star_imports:
+            if block.kind == "statement":
                 yield from ((binding, block) for binding in self._bindings_of(block) if binding.name == name)
+            elif block.name == name:
+                yield Binding(name, Kind.FUNCTION if block.kind == "function" else Kind.CLASS, _NO_NODE), block
 
     def _bindings_of(self, block: Block) -> tuple[Binding, ...]:
         """What a statement binds; nothing where it can't be parsed."""
-        found = self._statements.get(block.start)
+        found = self._bound_by.get(block.start)
         if found is None:
             try:
                 found = tuple(bindings(block.node))
             except SyntaxProblem:
                 found = ()
-            self._statements[block.start] = found
+            self._bound_by[block.start] = found
         return found
 
     @cached_property
-    def _mentioning(self) -> dict[str, list[Block]]:
-        """By name: the definitions of it, and the statements in whose text it stands; under `*` the star imports."""
-        found: dict[str, list[Block]] = {}
-        for block in self._blocks or ():
-            if block.kind != "statement":
-                names = {block.name} if block.name is not None else set()
-            else:
-                text = block.document.text[block.start : block.end]
-                names = set(_WORD.findall(text)) | ({"*"} if _STAR_IMPORT.search(text) else set())
-            for name in names:
-                found.setdefault(name, []).append(block)
-        return found
+    def _statements(self) -> WordIndex[Block]:
+        """The statements by the words in them, and the definitions by their names."""
+        blocks = self._blocks or ()
+        return WordIndex((block, _text(block) if block.kind == "statement" else block.name or "") for block in blocks)
+
+    @cached_property
+    def _star_imports(self) -> list[Block]:
+        return [b for b in self._blocks or () if b.kind == "statement" and _STAR_IMPORT.search(_text(b))]
 
     @property
     def _blocks(self) -> tuple[Block, ...] | None:
@@ -291,6 +287,9 @@ def _dedent(text: str) -> str:
     return "\n".join(line.removeprefix(indent) for line in text.split("\n")) if indent else text
 
 
+def _text(block: Block) -> str:
+    return block.document.text[block.start : block.end]
+
+
 _NO_NODE = cst.Pass()
-_WORD = re.compile(r"\w+")
 _STAR_IMPORT = re.compile(r"\bimport\s+\*")
