@@ -14,7 +14,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final, TextIO
 
-from lint_sessions import engine, fixing
+from lint_sessions import engine, fixing, workers
 from lint_sessions.config import Config, ConfigError, Configs, Selection
 from lint_sessions.finding import Finding
 from lint_sessions.pages import pages
@@ -156,10 +156,14 @@ def _check_paths(configs: Configs, run: Run) -> int:
     except SiftError as error:
         run.problem("command line", str(error))
         return UNUSABLE
+    jobs = run.asked.jobs or workers.usable_cores()
+    fixing_wanted = run.asked.fix or run.asked.diff
     for config, paths in groups.items():
         analysis = engine.Analysis(config)
         try:
-            report = engine.check(tuple(paths), config, progress=run.progress, analysis=analysis)
+            report = workers.check(
+                tuple(paths), config, analysis, jobs=jobs, documents=fixing_wanted, progress=run.progress
+            )
         except Exception as error:
             run.fault(", ".join(map(shown_path, paths)), engine.confession(error))
             continue
@@ -171,7 +175,7 @@ def _check_paths(configs: Configs, run: Run) -> int:
                 run.tell(f"{function}: too intricate to be followed, so nothing is reported for it")
         for problem in report.problems:
             (run.fault if problem.fault else run.problem)(shown_path(problem.path), problem.message)
-        run.findings += _fix(report.findings, analysis, run) if run.asked.fix or run.asked.diff else report.findings
+        run.findings += _fix(report.findings, analysis, run) if fixing_wanted else report.findings
     run.progress.close()
     if run.asked.diff:
         return _end_of_diff(run)

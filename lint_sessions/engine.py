@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import gc
 import re
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -90,24 +92,38 @@ def check(
     analysis = analysis or Analysis(config)
     findings: list[Finding] = []
     checked = 0
-    for i, path in enumerate(files):
-        if progress is not None:
-            progress(i, len(files))
-        try:
-            document = Document.read(path)
-            findings += check_document(document, config, fixes=fixes, analysis=analysis)
-            analysis.documents[path] = document
-            checked += 1
-        except RecursionError:
-            problems.append(Problem(path, "nested too deeply to be followed; add it to extend-exclude"))
-        except SourceError as error:
-            problems.append(Problem(path, str(error)))
-        except Exception as error:
-            problems.append(Problem(path, confession(error), fault=True))
+    with _keeping_all():
+        for i, path in enumerate(files):
+            if progress is not None:
+                progress(i, len(files))
+            try:
+                document = Document.read(path)
+                findings += check_document(document, config, fixes=fixes, analysis=analysis)
+                analysis.documents[path] = document
+                checked += 1
+            except RecursionError:
+                problems.append(Problem(path, "nested too deeply to be followed; add it to extend-exclude"))
+            except SourceError as error:
+                problems.append(Problem(path, str(error)))
+            except Exception as error:
+                problems.append(Problem(path, confession(error), fault=True))
     if progress is not None:
         progress(len(files), len(files))
     given_up = tuple(f"{s.module.path}: {s.qualified_name}" for s in analysis.summaries.given_up)
     return Report(tuple(sorted(findings, key=lambda f: f.order)), tuple(problems), checked, given_up)
+
+
+@contextmanager
+def _keeping_all() -> Iterator[None]:
+    """Without the cycle collector, which takes a sixth of the time of a run to find that the analysis, of which nothing
+    is dropped, has no garbage."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def check_document(

@@ -24,7 +24,7 @@ LAYERS = (
     {"rules"},
     {"registry"},
     {"engine"},
-    {"fixing"},
+    {"fixing", "workers"},
     {"pages"},
     {"report", "inforce"},
     {"baseline", "changes"},

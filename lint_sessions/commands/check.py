@@ -24,6 +24,7 @@ def add_options(parser: ArgumentParser) -> None:
     add("--stdin-filename", metavar="PATH", help="what standard input is called in the project")
     add("--force-exclude", action="store_true", help="leave out what exclude names, even if given")
     add_configuration(files)
+    add("--jobs", "-j", type=_jobs, metavar="N", help="check in N processes (default: one for each core)")
     add("--no-cache", action="store_true", help="without effect: there is no cache yet")
     add = parser.add_argument_group("fixing").add_argument
     add("--fix", action="store_true", help="apply fixes that keep what correct runs do")
@@ -56,6 +57,12 @@ def add_options(parser: ArgumentParser) -> None:
     volume.add_argument("--verbose", "-v", action="store_true", help="tell on standard error what is done")
     add_colour(output)
     add("-h", "--help", action="help", help="show this")
+
+
+def _jobs(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"{text} is no number of processes; give 1 or more")
+    return int(text)
 
 
 def _list(text: str) -> list[str]:
