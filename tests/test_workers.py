@@ -58,7 +58,7 @@ def test_little_work_is_done_in_this_process(project: list[Path], monkeypatch: p
     assert together(project, 1) == alone(project)
 
 
-def _dies(paths: Sequence[Path]) -> None:
+def _dies(_: Sequence[Path]) -> None:
     os._exit(1)
 
 

@@ -51,7 +51,7 @@ function _shtab_lint_sessions_using
 end
 
 set -g _shtab_lint_sessions_commands check completion config rule rules
-set -g _shtab_lint_sessions_opts_with_value --baseline --color --config --diff-base --extend-select --ignore --output-file --output-format --select --statistics-by --stdin-filename --write-baseline -o
+set -g _shtab_lint_sessions_opts_with_value --baseline --color --config --diff-base --extend-select --ignore --jobs --output-file --output-format --select --statistics-by --stdin-filename --write-baseline -j -o
 
 complete -c lint-sessions -e
 complete -c lint-sessions -f
@@ -63,6 +63,7 @@ complete -c lint-sessions -n '_shtab_lint_sessions_using check' -l stdin-filenam
 complete -c lint-sessions -n '_shtab_lint_sessions_using check' -l force-exclude -d 'leave out what exclude names, even if given'
 complete -c lint-sessions -n '_shtab_lint_sessions_using check' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'read this configuration, and no other'
 complete -c lint-sessions -n '_shtab_lint_sessions_using check' -l isolated -d 'read no configuration file'
+complete -c lint-sessions -n '_shtab_lint_sessions_using check' -l jobs -s j -x -d 'check in N processes (default: one for each core)'
 complete -c lint-sessions -n '_shtab_lint_sessions_using check' -l no-cache -d 'without effect: there is no cache yet'
 complete -c lint-sessions -n '_shtab_lint_sessions_using check' -l fix -d 'apply fixes that keep what correct runs do'
 complete -c lint-sessions -n '_shtab_lint_sessions_using check' -l unsafe-fixes -d 'with --fix or --diff: apply the others too'

@@ -32,6 +32,7 @@ _shtab_lint_sessions_check_options=(
   "--force-exclude[leave out what exclude names, even if given]"
   "--config[read this configuration, and no other]:FILE:_files"
   "--isolated[read no configuration file]"
+  {--jobs,-j}"[check in N processes (default\: one for each core)]:N:"
   "--no-cache[without effect\: there is no cache yet]"
   "--fix[apply fixes that keep what correct runs do]"
   "--unsafe-fixes[with --fix or --diff\: apply the others too]"
