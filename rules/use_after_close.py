@@ -233,20 +233,13 @@ class _End:
 
 
 def _closing(root: cst.CSTNode, statement: cst.CSTNode, name: str) -> cst.Try | None:
-    """The `try` whose `finally` does nothing but close, and whose handlers all raise again what they take."""
-    tried = (part for part in walk(root) if isinstance(part, cst.Try) and part.orelse is None)
+    """The `try` that does nothing but close in its `finally`: no handler takes what its body raises."""
+    tried = (part for part in walk(root) if isinstance(part, cst.Try) and part.orelse is None and not part.handlers)
     for part in tried:
         clause = only_closes(part, name)
         if clause is not None and clause.body.body[0] is statement:
-            return part if all(_raises_again(handler) for handler in part.handlers) else None
+            return part
     return None
-
-
-def _raises_again(handler: cst.ExceptHandler) -> bool:
-    match handler.body.body[-1]:
-        case cst.SimpleStatementLine(body=[*_, cst.Raise(exc=None)]):
-            return True
-    return False
 
 
 def _commits(statement: cst.CSTNode) -> bool:

@@ -14,7 +14,7 @@ from lint_sessions.finding import Fix, Safety
 from lint_sessions.flow.lifecycle import Lost
 from lint_sessions.flow.units import lost_writes
 from lint_sessions.flow.values import Site
-from lint_sessions.project.names import bindings, children, dotted, parameters, walk, walk_scope
+from lint_sessions.project.names import bindings, children, dotted, parameters, path_to, walk, walk_scope
 from lint_sessions.project.scopes import Scope
 from lint_sessions.rule import Rule, TraceStep
 
@@ -65,7 +65,7 @@ class WriteWithoutCommit(Rule):
     ## Fix safety
     Unsafe: it stores what was not stored so far, which is its purpose. The commit becomes the last statement of the
     block that closes the session, or the last one before its `return`. Where no block closes it, or the block commits
-    on some path already, can be left before its end or goes on after an error, there is no fix.
+    on some path already, can be left before its end, goes on after an error or stands in a `finally`, there is no fix.
     """
 
     code = "LS402"
@@ -140,6 +140,8 @@ def _commit_last(context: Context, lost: Lost, closes: Sequence[cst.CSTNode]) ->
         name = dotted(item.asname.name)
         if name is None or any(place is not item for place in closes) or _ends_otherwise(block.body, name):
             return None
+        if any(isinstance(around, cst.Finally) for around in path_to(context.block.node, block)):
+            return None  # runs that fail come by as well
         lines, last = Lines(context.block), block.body.body[-1]
         call = f"await {name}.commit()" if lost.site.flavor.is_async else f"{name}.commit()"
         rows = lines.rows([last])

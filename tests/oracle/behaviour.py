@@ -38,6 +38,8 @@ class Behaviour:
     events: tuple[Event, ...]
     harms: frozenset[Harm]
     spoiled: str
+    unstored: bool = False
+    """Whether a session was left with something that it has not stored: never closed, it may hold no connection."""
     fresh: tuple[str, ...] = ()
     """Of the run of a changed text: what its new rows showed, which is not among the events."""
 
@@ -155,4 +157,4 @@ class Runnable:
 def _seen(run: Run, entry: AnyFunction) -> Behaviour:
     assert isinstance(run.choices, Traced)
     fresh = tuple(run.choices.fresh) if isinstance(run.choices, Replayed) else ()
-    return Behaviour(entry.name, tuple(run.choices.events), frozenset(run.harms), run.spoiled, fresh)
+    return Behaviour(entry.name, tuple(run.choices.events), frozenset(run.harms), run.spoiled, run.unstored, fresh)

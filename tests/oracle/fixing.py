@@ -26,6 +26,7 @@ CLOSES = frozenset(["Use `with`", "Use `async with`", "Close in `finally`"])
 """Fixes that do nothing but close: each statement that reaches the database does so as before, and a run whose only
 harm is the session left open must stay as it was too."""
 OPEN = frozenset(["LS101", "LS301"])
+REOPENED = frozenset(["LS302"])
 HIDDEN = frozenset(["LS402"])
 """What a session that is never closed hides: once it is closed, what was written to it is seen to be lost."""
 STATEMENT = re.compile(r"(select|insert|update|delete|commit|savepoint|release) fails at row")
@@ -102,13 +103,13 @@ def _compared(before: _Text, runs: Sequence[Behaviour], result: Result, unsafe: 
     except SyntaxError as error:
         broken = [Break("the text does not parse", str(error))]
     else:
-        hidden = HIDDEN if any(harm.code in OPEN for harm in mended) else frozenset[str]()
+        hidden = HIDDEN if any(harm.code in OPEN | REOPENED for harm in mended) else frozenset[str]()
         broken = [
             Break(f"{harm.code} is reported after the fix", f"at row {harm.row}")
             for harm in sorted(still)
             if rows.harm(harm) not in reported and harm.code not in hidden
         ]
-        broken += _harms(before.plain, runs, observe(after, limit), mended, rows, hidden)
+        broken += _harms(before.plain, runs, observe(after, limit), mended, reported, rows, hidden)
         broken += _changed(runs, Runnable(after), applied, rows)
     return Fixed(before.plain, after, unsafe, applied, mended, refused, tuple(broken), len(runs))
 
@@ -138,11 +139,12 @@ def _harms(
     runs: Iterable[Behaviour],
     after: Observed,
     mended: AbstractSet[Harm],
+    reported: AbstractSet[Harm],
     rows: Rows,
     hidden: AbstractSet[str],
 ) -> Iterator[Break]:
-    """No run may show what was mended, nor what no run showed before."""
-    known: AbstractSet[Harm] = {harm for run in runs for harm in run.harms}
+    """No run may show what was mended, nor what nobody knew of before."""
+    known = frozenset(reported).union(*(run.harms for run in runs))
     for harm, run in sorted(after.harms.items()):
         old = rows.harm(harm)
         told = f"{harm.code} at row {harm.row}: {'; '.join(run)}"
@@ -157,11 +159,14 @@ def _changed(
 ) -> Iterator[Break]:
     """A run without harm must do the same after the fix; but for one that an unsafe fix rolls back."""
     closes = {title for title, _ in applied} <= CLOSES
+    commits = any(title == "Commit" for title, _ in applied)
     undoes = any(safety is Safety.UNSAFE and title == "Roll back first" for title, safety in applied)
     titles = ", ".join(sorted({title for title, _ in applied}))
     runs = [run for run in before if _is_well(run, OPEN if closes else frozenset())]
     for old, new in zip(runs, after.again(runs, rows), strict=True):
         if undoes and any(what.startswith("rolls back") for what in new.fresh):
+            continue
+        if commits and old.unstored:
             continue
         if new.spoiled:
             yield Break(f"{titles}: another misuse comes", f"{new.spoiled}: {_told(old.events)}")

@@ -77,6 +77,8 @@ class Run:
     """Coroutines that this run has awaited, or handed on: a run that drops them does no harm."""
     excused: set[Harm] = field(default_factory=set)
     """What goes wrong, and what the rules need not speak of."""
+    unstored: bool = False
+    """Whether a session of the program was left open with something written."""
     made: list[Made] = field(default_factory=list)
     reached: set[int] = field(default_factory=set)
     entries: WeakSet[Any] = field(default_factory=WeakSet)
