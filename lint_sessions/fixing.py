@@ -172,7 +172,10 @@ def _parts(group: list[Finding], harm: Harm) -> tuple[list[Finding], list[Findin
 def after(base: State, chosen: Sequence[Finding]) -> State:
     """The state after these fixes, which stay clear of each other. Raises Harm."""
     changed = {
-        path: _edited(base.analysis.documents[path], [edit for f in found if f.fix is not None for edit in f.fix.edits])
+        path: _edited(
+            base.analysis.documents[path],
+            dict.fromkeys(edit for f in found if f.fix is not None for edit in f.fix.edits),
+        )
         for path, found in _by_path(chosen).items()
     }
     analysis = base.analysis.after(changed)
@@ -292,22 +295,40 @@ def _words_of_rows(document: Document, fix: Fix | None) -> set[str]:
 
 def apart(state: State, findings: Iterable[Finding]) -> list[Finding]:
     """The findings whose fixes do not touch each other; an outer one goes before an inner one."""
-    found = [(finding, _spans(state.document(finding), finding.fix)) for finding in findings if finding.fix is not None]
+    found = [(finding, _spans(state.document(finding), finding)) for finding in findings if finding.fix is not None]
     chosen: list[Finding] = []
-    taken: dict[Path, list[tuple[int, int]]] = {}
-    for finding, spans in sorted(found, key=lambda item: (item[0].path, item[1][-1][0], -item[1][-1][1])):
+    taken: dict[Path, list[_Span]] = {}
+    for finding, spans in sorted(found, key=lambda item: (item[0].path, item[1][-1].start, -item[1][-1].end)):
         others = taken.setdefault(finding.path, [])
-        if all(end < start or stop < begin for begin, stop in spans for start, end in others):
+        if not any(span.touches(other) for span in spans for other in others):
             chosen.append(finding)
             others += spans
     return chosen
 
 
-def _spans(document: Document, fix: Fix) -> list[tuple[int, int]]:
-    """What a fix lays hold of: from its first edit to its last, for each top-level statement; an import far above does
-    not keep others from what lies between."""
+@dataclass(frozen=True)
+class _Span:
+    """What a fix lays hold of in one top-level statement."""
+
+    start: int
+    end: int
+    away: tuple[Edit, ...]
+    """The edits, where they are away from the finding: an import that other fixes may want as well."""
+
+    def touches(self, other: _Span) -> bool:
+        is_shared = self.away and self.away == other.away
+        return not is_shared and self.start <= other.end and other.start <= self.end
+
+
+def _spans(document: Document, finding: Finding) -> list[_Span]:
+    """From the first edit of a fix to its last, for each top-level statement; an import far above does not keep others
+    from what lies between."""
     starts = [block.start for block in document.blocks]
+    own = bisect_right(starts, document.offset(finding.start))
     by_block: dict[int, list[Edit]] = {}
-    for edit in sorted(fix.edits, key=lambda e: (e.start, e.end)):
+    for edit in sorted(finding.fix.edits if finding.fix is not None else (), key=lambda e: (e.start, e.end)):
         by_block.setdefault(bisect_right(starts, edit.start), []).append(edit)
-    return [(edits[0].start, max(edit.end for edit in edits)) for edits in by_block.values()]
+    return [
+        _Span(edits[0].start, max(edit.end for edit in edits), tuple(edits) if block != own else ())
+        for block, edits in by_block.items()
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import pairwise
 
 import libcst as cst
 
@@ -12,7 +13,8 @@ from lint_sessions.finding import Edit, Fix, Safety
 from lint_sessions.flow.lifecycle import Lifecycle
 from lint_sessions.flow.state import Poisoned
 from lint_sessions.flow.values import Held, Manager
-from lint_sessions.project.names import dotted
+from lint_sessions.project.annotations import may_be_none
+from lint_sessions.project.names import Binding, dotted, path_to, walk
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.scripts import runs_once
 from lint_sessions.rule import Rule, TraceStep
@@ -68,7 +70,8 @@ class MissingRollback(Rule):
     The rollback becomes the first statement of the handler. Safe where only a failed flush or commit leads there, after
     which every further use of the session would have raised. Unsafe where the handler takes other errors as well: what
     was written before such an error, and could still have been committed, is undone too. Inside a `begin()` block no
-    fix is offered: what is wanted there is a savepoint.
+    fix is offered: what is wanted there is a savepoint. Nor is one where a run may come to the handler before the name
+    holds a session.
     """
 
     code = "LS401"
@@ -83,15 +86,15 @@ class MissingRollback(Rule):
         runs = self.context.lifecycle(scope)
         found = {p.handler: p for p in reversed(runs.poisoned) if self.context.owns(p.handler)}
         for poisoned in found.values():
-            self._report(poisoned, runs)
+            self._report(poisoned, runs, scope)
         for left in _left_behind(runs):
             if left.handler in found or not self.context.owns(left.handler):
                 continue
             caller = self.context.summaries.poisoned_callers(scope, left.handler)
             if caller is not None:
-                self._report_caller(left, runs, *caller)
+                self._report_caller(left, runs, scope, *caller)
 
-    def _report(self, poisoned: Poisoned, runs: Lifecycle) -> None:
+    def _report(self, poisoned: Poisoned, runs: Lifecycle, scope: Scope) -> None:
         short, use = self.context.short, poisoned.use
         lent = isinstance(poisoned.failed, cst.Yield)
         failed = f"a flush at `{short(poisoned.failed, 30)}`" if lent else f"`{short(poisoned.failed, 30)}`"
@@ -111,10 +114,10 @@ class MissingRollback(Rule):
         else:
             then = f"`{short(use, 30)}` raises PendingRollbackError"
             trace.append(TraceStep(use, "raises PendingRollbackError here"))
-        fix = partial(_roll_back_first, self.context, poisoned, runs)
+        fix = partial(_roll_back_first, self.context, scope, poisoned, runs)
         self.report(poisoned.handler, trace=trace, failed=failed, then=then, fix=fix)
 
-    def _report_caller(self, left: Poisoned, runs: Lifecycle, caller: Scope, poisoned: Poisoned) -> None:
+    def _report_caller(self, left: Poisoned, runs: Lifecycle, scope: Scope, caller: Scope, poisoned: Poisoned) -> None:
         """The session is used again by a caller."""
         trace = [
             TraceStep(left.failed, "fails here and poisons the transaction"),
@@ -125,7 +128,7 @@ class MissingRollback(Rule):
             trace.append(TraceStep(poisoned.use, "raises PendingRollbackError here", caller.block))
         then = f"`{caller.name}` goes on and gets PendingRollbackError"
         failed = f"`{self.context.short(left.failed, 30)}`"
-        fix = partial(_roll_back_first, self.context, left, runs)
+        fix = partial(_roll_back_first, self.context, scope, left, runs)
         self.report(left.handler, trace=trace, failed=failed, then=then, fix=fix)
 
 
@@ -139,7 +142,7 @@ def _left_behind(runs: Lifecycle) -> list[Poisoned]:
     return list(found.values())
 
 
-def _roll_back_first(context: Context, poisoned: Poisoned, runs: Lifecycle) -> Fix | None:
+def _roll_back_first(context: Context, scope: Scope, poisoned: Poisoned, runs: Lifecycle) -> Fix | None:
     """Make the rollback the first statement of the handler."""
     site, handler = poisoned.site, poisoned.handler
     if not isinstance(handler, cst.ExceptHandler):
@@ -153,7 +156,7 @@ def _roll_back_first(context: Context, poisoned: Poisoned, runs: Lifecycle) -> F
     is_path = not (site.acquired or site.key.startswith("param:") or site.key.isdigit())
     if name is None and is_path and site.key.count(".") < 2:  # nobody reaches through an object for its session
         name = site.key
-    if name is None:
+    if name is None or not _is_held(name, scope, handler):
         return None
     call = f"await {name}.rollback()" if site.flavor.is_async else f"{name}.rollback()"
     first = handler.body.body[0]
@@ -172,6 +175,42 @@ def _roll_back_first(context: Context, poisoned: Poisoned, runs: Lifecycle) -> F
         above = lines.with_comments(range(row, row + 1), context.block.span(handler)[0].row)
         edit = lines.insert(above.start, [lines.indent(row) + call])
     return Fix("Roll back first", Safety.SAFE if _is_all_lost(poisoned, runs) else Safety.UNSAFE, (edit,))
+
+
+def _is_held(name: str, scope: Scope, handler: cst.ExceptHandler) -> bool:
+    """Whether a name holds a session whichever way a run comes to a handler: is bound, and not to None."""
+    bound = [binding for binding, _ in scope.bound(name)]
+    if not bound or scope.function is None:
+        return True  # a path of attributes, or a name from outside
+    path = path_to(scope.function, handler)
+    for outer, inner in reversed(list(pairwise(path))):
+        match outer:
+            case cst.Try(body=body) | cst.TryStar(body=body) if inner is handler:
+                inside = [binding for binding in bound if _is_in(binding, body)]
+                if inside:
+                    first = body.body[0]  # nothing fails before it
+                    is_first = isinstance(first, cst.SimpleStatementLine) and all(_is_in(b, first) for b in inside)
+                    return is_first and not any(_is_none(binding) for binding in inside)
+            case cst.With(items=items) if any(_is_in(binding, item) for binding in bound for item in items):
+                return True
+            case cst.For() if any(binding.node is outer for binding in bound):
+                return True
+            case cst.IndentedBlock(body=body) if inner in body:
+                for statement in reversed(body[: body.index(inner)]):
+                    inside = [binding for binding in bound if _is_in(binding, statement)]
+                    if any(_is_none(binding) for binding in inside):
+                        return False
+                    if inside and isinstance(statement, cst.SimpleStatementLine):
+                        return True
+    return any(isinstance(b.node, cst.Param) and not may_be_none(b.node) for b in bound)
+
+
+def _is_in(binding: Binding, node: cst.CSTNode) -> bool:
+    return any(part is binding.node for part in walk(node))
+
+
+def _is_none(binding: Binding) -> bool:
+    return isinstance(binding.value, cst.Name) and binding.value.value == "None"
 
 
 def _is_all_lost(poisoned: Poisoned, runs: Lifecycle) -> bool:

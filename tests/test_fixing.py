@@ -27,6 +27,7 @@ WORDS = {
     "FAILS": ("LS306", "BROKEN"),
     "SPANS": ("LS307", "GOOD"),
     "ELSEWHERE": ("LS308", "HELD"),
+    "IMPORTS": ("LS202", "GOOD"),
 }
 
 
@@ -41,6 +42,8 @@ def check_document(document: Document, _config: Config, *, analysis: Analysis, *
         if match[0] == "SPANS":
             block = next(b for b in document.blocks if b.start <= match.start() < b.end)
             edits.insert(0, Edit(block.start, block.start, ""))
+        if match[0] == "IMPORTS" and "import good" not in text:
+            edits.insert(0, Edit(0, 0, "import good\n"))
         start, end = document.position(match.start()), document.position(match.end())
         found.append(Finding(document.path, start, end, code, "n", match[0], (), Fix("t", Safety.SAFE, tuple(edits))))
     if "use(held)" in text and any("HELD" in other.text for other in analysis.documents.values()):
@@ -127,6 +130,13 @@ def test_fixes_that_overlap_take_turns(tmp_path: Path) -> None:
     texts, outcome = fixed(tmp_path, a="def f():\n    SPANS\n    SPANS\n    BAD\n")
     assert texts == {"a": "def f():\n    GOOD\n    GOOD\n    GOOD\n"}
     assert outcome.faults == ()
+
+
+def test_an_import_that_several_fixes_want_is_added_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fixing, "MAX_PASSES", 1)
+    texts, outcome = fixed(tmp_path, a="x = 1\n\n\ndef f():\n" + "    IMPORTS\n" * 3)
+    assert texts == {"a": "import good\nx = 1\n\n\ndef f():\n" + "    GOOD\n" * 3}
+    assert codes(outcome.applied) == ["LS202"] * 3
 
 
 def test_no_end_after_ten_passes_is_said(tmp_path: Path) -> None:

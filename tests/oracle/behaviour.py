@@ -39,7 +39,7 @@ class Behaviour:
     harms: frozenset[Harm]
     spoiled: str
     unstored: bool = False
-    """Whether a session was left with something that it has not stored: never closed, it may hold no connection."""
+    """Whether a session ended with something that it has not stored: a commit would have."""
     fresh: tuple[str, ...] = ()
     """Of the run of a changed text: what its new rows showed, which is not among the events."""
 

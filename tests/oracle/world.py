@@ -78,7 +78,7 @@ class Run:
     excused: set[Harm] = field(default_factory=set)
     """What goes wrong, and what the rules need not speak of."""
     unstored: bool = False
-    """Whether a session of the program was left open with something written."""
+    """Whether a session of the program ended with something that it has not stored, though nothing went wrong."""
     made: list[Made] = field(default_factory=list)
     reached: set[int] = field(default_factory=set)
     entries: WeakSet[Any] = field(default_factory=WeakSet)
@@ -294,7 +294,7 @@ class Watched(Session):
         self.unsaved = None
 
     def may_have_changes(self) -> bool:
-        return not self.shut and (self.row is None or self.given)
+        return self.given or (self.row is None and not self.over)
 
     def alone(self) -> None:
         """Ending the transaction of a `begin()` or `begin_nested()` block inside it is another rule's affair."""
@@ -323,10 +323,13 @@ class Watched(Session):
         run = STAGE.run
         self.alone()
         excused = self.excused or self.kept or sys.exc_info()[1] is not None
-        if run is not None and self.unsaved is not None and self.row is not None and not excused:
-            run.harm("LS402", self.unsaved)
+        if run is not None and self.row is not None and not excused:
+            run.unstored |= bool(self.added)
+            if self.unsaved is not None:
+                run.harm("LS402", self.unsaved)
         self.excused = False
         self.unsaved = None
+        self.given = False
         self.over, self.shut, self.reopened = True, True, None
         self.forget()
         super().close()
