@@ -186,6 +186,7 @@ def after(base: State, chosen: Sequence[Finding]) -> State:
         except Exception as error:
             raise Harm(path, engine.confession(error)) from error
     state = State(analysis, findings)
+    _refuse_silence(base, state, chosen)
     _refuse_new_findings(base, state, chosen)
     return state
 
@@ -218,6 +219,15 @@ def _compiles(document: Document) -> bool:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True
+
+
+def _refuse_silence(before: State, state: State, chosen: Sequence[Finding]) -> None:
+    """Raise Harm if a function can't be followed any more: nothing is found in it then, and nothing is known to be
+    mended."""
+    mended = {(place, name) for place, _, name in (kind(before, finding) for finding in chosen)}
+    for scope in state.analysis.summaries.given_up:
+        if (scope.module.path, scope.qualified_name) in mended:
+            raise Harm(scope.module.path, f"{scope.qualified_name} would be too intricate to be followed")
 
 
 def _refuse_new_findings(before: State, state: State, chosen: Sequence[Finding]) -> None:

@@ -68,10 +68,10 @@ class MissingRollback(Rule):
 
     ## Fix safety
     The rollback becomes the first statement of the handler. Safe where only a failed flush or commit leads there, after
-    which every further use of the session would have raised. Unsafe where the handler takes other errors as well: what
-    was written before such an error, and could still have been committed, is undone too. Inside a `begin()` block no
-    fix is offered: what is wanted there is a savepoint. Nor is one where a run may come to the handler before the name
-    holds a session.
+    which every further use of the session would have raised. Unsafe where the handler takes other errors as well, or
+    those of a block that the session is lent to: what was written before, and could still have been committed, is
+    undone too. Inside a `begin()` block no fix is offered: what is wanted there is a savepoint. Nor is one where a run
+    may come to the handler before the name holds a session.
     """
 
     code = "LS401"
@@ -191,10 +191,15 @@ def _is_held(name: str, scope: Scope, handler: cst.ExceptHandler) -> bool:
                     first = body.body[0]  # nothing fails before it
                     is_first = isinstance(first, cst.SimpleStatementLine) and all(_is_in(b, first) for b in inside)
                     return is_first and not any(_is_none(binding) for binding in inside)
+            case cst.Try() | cst.TryStar() | cst.While() if any(_is_none(b) and _is_in(b, outer) for b in bound):
+                return False  # before, in the body or in the last turn
             case cst.With(items=items) if any(_is_in(binding, item) for binding in bound for item in items):
                 return True
-            case cst.For() if any(binding.node is outer for binding in bound):
-                return True
+            case cst.For():
+                if any(binding.node is outer for binding in bound):
+                    return True
+                if any(_is_none(b) and _is_in(b, outer) for b in bound):
+                    return False
             case cst.IndentedBlock(body=body) if inner in body:
                 for statement in reversed(body[: body.index(inner)]):
                     inside = [binding for binding in bound if _is_in(binding, statement)]
@@ -218,6 +223,8 @@ def _is_all_lost(poisoned: Poisoned, runs: Lifecycle) -> bool:
     handler, site = poisoned.handler, poisoned.site
     if handler not in runs.spared or not isinstance(handler, cst.ExceptHandler):
         return False
+    if isinstance(poisoned.failed, cst.Yield):
+        return False  # whoever is lent the session may have written something before a query of theirs failed
     for spared, is_at_work in runs.spared[handler]:
         if spared == site and (is_at_work or not (site.acquired or _is_for_databases(handler.type))):
             return False

@@ -19,6 +19,9 @@ from lint_sessions.project.types import Flavor
 from lint_sessions.rule import Rule, TraceStep
 from lint_sessions.trial import Trial, bound_in, is_read_late, returns_lazily
 
+_OTHER_RUNS = (cst.For, cst.While, cst.ExceptHandler, cst.ExceptStarHandler, cst.Finally)
+"""Suites that runs come to in more states than one."""
+
 
 class UseAfterClose(Rule):
     """Session is used after it was closed.
@@ -117,6 +120,9 @@ def _close_later(context: Context, scope: Scope, leak: Leak, uses: Sequence[cst.
     steps = leak.trail.steps(leak.site) if leak.trail is not None else []
     if any(place is end.place and event == "committed" for place, event in steps):
         return None
+    around = (part for part in path_to(context.block.node, end.statement) if isinstance(part, _OTHER_RUNS))
+    if not all(any(part is leak.site.node for part in walk(outer)) for outer in around):
+        return None  # the next turn begins with what this one has closed, and a failed transaction ends by the close
     for last in end.last_uses(uses):
         if not end.may_take_in(last, leak.site.flavor):
             continue

@@ -12,6 +12,7 @@ from lint_sessions import engine, fixing
 from lint_sessions.config import Config
 from lint_sessions.engine import Analysis
 from lint_sessions.finding import Edit, Finding, Fix, Safety
+from lint_sessions.project.types import FunctionType
 from lint_sessions.source.document import Document
 
 WORDS = {
@@ -28,6 +29,7 @@ WORDS = {
     "SPANS": ("LS307", "GOOD"),
     "ELSEWHERE": ("LS308", "HELD"),
     "IMPORTS": ("LS202", "GOOD"),
+    "TANGLES": ("LS309", "TANGLED"),
 }
 
 
@@ -46,6 +48,10 @@ def check_document(document: Document, _config: Config, *, analysis: Analysis, *
             edits.insert(0, Edit(0, 0, "import good\n"))
         start, end = document.position(match.start()), document.position(match.end())
         found.append(Finding(document.path, start, end, code, "n", match[0], (), Fix("t", Safety.SAFE, tuple(edits))))
+    if "TANGLED" in text:
+        made = analysis.types.name("f", analysis.types.module_scope(analysis.project.add(document)))
+        assert isinstance(made, FunctionType)
+        analysis.summaries.given_up.append(made.scope)
     if "use(held)" in text and any("HELD" in other.text for other in analysis.documents.values()):
         start = document.position(text.index("use(held)"))
         found.append(Finding(document.path, start, start, "LS206", "n", "m"))
@@ -91,6 +97,7 @@ def test_all_files_in_one_pass(tmp_path: Path) -> None:
         pytest.param("SPAWNS", "the fix of LS302 n in row 2 was not applied: LS301 n would then be found in f", id="new finding"),
         pytest.param("DOUBLES", "the fix of LS303 n in row 2 was not applied: LS303 n would still be found in f", id="one more"),
         pytest.param("STAYS", "the fix of LS304 n in row 2 was not applied: LS304 n would still be found in f", id="not mended"),
+        pytest.param("TANGLES", "the fix of LS309 n in row 2 was not applied: f would be too intricate", id="given up"),
         pytest.param("FAILS", "the fix of LS306 n in row 2 was not applied: ValueError in ", id="a fault in the check"),
     ],
 )  # fmt: skip

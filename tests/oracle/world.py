@@ -322,10 +322,10 @@ class Watched(Session):
     def close(self) -> None:
         run = STAGE.run
         self.alone()
-        excused = self.excused or self.kept or sys.exc_info()[1] is not None
-        if run is not None and self.row is not None and not excused:
+        fails = self.excused or sys.exc_info()[1] is not None
+        if run is not None and self.row is not None and not fails:
             run.unstored |= bool(self.added)
-            if self.unsaved is not None:
+            if self.unsaved is not None and not self.kept:
                 run.harm("LS402", self.unsaved)
         self.excused = False
         self.unsaved = None
