@@ -3,9 +3,9 @@
 python benchmarks/fix_trees.py OUT PROJECT…      each PROJECT is a folder; diffs and a table go to OUT
 
 For each project and each kind of fix: every file must still be parsed by Python, `ruff check` (syntax errors, undefined
-and redefined names) and `ruff format` must report nothing that they did not report before, a second run must change
-nothing and leave nothing that it would fix, and no pass may have been refused. Exits with 1 where something is broken.
-Only the rules that have a fix are run.
+and redefined names), `ruff format` and, where it is installed, `black` must report nothing that they did not report
+before, a second run must change nothing and leave nothing that it would fix, and no fix may have been refused by the
+loop. Exits with 1 where something is broken. Only the rules that have a fix are run.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,6 +38,8 @@ class Tally:
     projects: int = 0
     files: int = 0
     applied: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    """Fixes that the loop took back, by rule."""
     left: Counter[str] = field(default_factory=Counter)
     """Findings that had a fix of this kind and still stand."""
     broken: list[str] = field(default_factory=list)
@@ -55,15 +57,26 @@ def main(arguments: Sequence[str]) -> int:
             copy = Path(folder) / project.name
             shutil.copytree(project, copy, symlinks=True, ignore=NOT_COPIED)
             for kind, options in KINDS.items():
-                fix(copy, kind, options, tallies[kind], out / f"{project.parent.name}.{kind}.diff")
-        print(f"{project.parent.name}/{project.name}: done", flush=True)
-    for kind, tally in tallies.items():
-        print(f"{kind}: {tally.projects} projects, {tally.files} files changed, {sum(tally.applied.values())} fixes")
-        for code, count in sorted(tally.applied.items()):
-            print(f"  {code}  {count:4} applied, {tally.left[code]} left")
-        for line in tally.broken:
-            print(f"  BROKEN {line}")
+                fix(copy, kind, options, tallies[kind], out / f"{project.name}.{kind}.diff")
+        print(f"{project.name}: done", flush=True)
+    told = "\n".join(table(tallies))
+    print(told)
+    (out / "table.md").write_text(told + "\n", encoding="utf-8")
     return 1 if any(tally.broken for tally in tallies.values()) else 0
+
+
+def table(tallies: Mapping[str, Tally]) -> Iterator[str]:
+    """What was done, by rule, and what was broken."""
+    safe, unsafe = tallies["safe"], tallies["unsafe"]
+    yield f"{safe.projects} projects; files changed: {safe.files} by safe fixes, {unsafe.files} by the others"
+    yield ""
+    yield "| rule | safe | unsafe | refused | left |"
+    yield "| --- | ---: | ---: | ---: | ---: |"
+    for code in sorted(rule.code for rule in rules() if rule.fixable is not None):
+        refused, left = safe.refused[code] + unsafe.refused[code], safe.left[code] + unsafe.left[code]
+        yield f"| {code} | {safe.applied[code]} | {unsafe.applied[code]} | {refused} | {left} |"
+    yield ""
+    yield from (f"BROKEN {line}" for tally in tallies.values() for line in tally.broken)
 
 
 def fix(copy: Path, kind: str, options: Sequence[str], tally: Tally, diff: Path) -> None:
@@ -80,7 +93,9 @@ def fix(copy: Path, kind: str, options: Sequence[str], tally: Tally, diff: Path)
         if len(words) == 4 and words[1] == "x":
             tally.applied[words[2]] += int(words[0])
     name = f"{copy.name} ({kind})"
-    tally.broken += [f"{name}: {row}" for row in run.stderr.splitlines() if "fault of lint-sessions" in row]
+    faults = [row for row in run.stderr.splitlines() if "fault of lint-sessions" in row]
+    tally.refused += Counter(code for row in faults for code in re.findall(r"the fix of (LS\d+)", row))
+    tally.broken += [f"{name}: {row}" for row in faults]
     diff.write_text("".join(unified(before, after, changed)), encoding="utf-8")
     for path in changed:
         try:
@@ -101,7 +116,19 @@ def fix(copy: Path, kind: str, options: Sequence[str], tally: Tally, diff: Path)
 
 def lint(copy: Path, *options: str, paths: Iterable[Path] = (Path(),)) -> subprocess.CompletedProcess[str]:
     codes = ",".join(rule.code for rule in rules() if rule.fixable is not None)
-    command = [sys.executable, "-m", "lint_sessions", "check", "--isolated", "--no-cache", "--select", codes, *options]
+    command = [
+        sys.executable,
+        "-m",
+        "lint_sessions",
+        "check",
+        "--isolated",
+        "--no-cache",
+        "--jobs",
+        "1",
+        "--select",
+        codes,
+        *options,
+    ]
     return subprocess.run([*command, *map(str, paths)], cwd=copy, capture_output=True, text=True, check=False)
 
 
@@ -116,8 +143,12 @@ def trouble(copy: Path) -> Counter[str]:
     said = (f"{p['filename']}: {p['code']} {p['message']}" for p in json.loads(found.stdout or "[]"))
     problems = Counter(re.sub(r"line \d+", "another line", words) for words in said)
     command = ["ruff", "format", "--isolated", "--no-cache", "--check", "--quiet", "."]
-    failed = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
-    return problems + Counter(row for row in failed.stderr.splitlines() if "ailed to parse" in row)
+    rows = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False).stderr.splitlines()
+    if shutil.which("black") is not None:
+        command = ["black", "--check", "--quiet", "."]
+        rows += subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False).stderr.splitlines()
+    parsed = re.compile(r"invalid-syntax|ailed to parse|annot (?:parse|format)")
+    return problems + Counter(re.sub(r":\d+:\d+:.*", "", row) for row in rows if parsed.search(row))
 
 
 def unified(before: dict[Path, bytes], after: dict[Path, bytes], changed: Iterable[Path]) -> Iterable[str]:
