@@ -18,7 +18,7 @@ from lint_sessions.project.calls import Mention, mentions_of
 from lint_sessions.project.names import path_to
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.serving import Serving
-from lint_sessions.project.types import FunctionType
+from lint_sessions.project.types import Flavor, FunctionType
 from lint_sessions.requirements import FastAPI, Requirements
 from lint_sessions.rule import LateFix, Rule, TraceStep
 from lint_sessions.source.document import Block
@@ -59,6 +59,10 @@ class Context:
     def fastapi(self) -> FastAPI:
         """The versions of FastAPI that the project may run with."""
         return self._requirements.fastapi(self.path)
+
+    def enters(self, flavor: Flavor) -> bool:
+        """Whether a session is a context manager: not a registry, and not before SQLAlchemy 1.4."""
+        return not flavor.is_scoped and (flavor.is_async or self._requirements.enters_sessions(self.path))
 
     def scope_of(self, node: cst.FunctionDef) -> Scope:
         """The scope of a function that is being visited."""

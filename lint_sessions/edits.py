@@ -107,6 +107,11 @@ class Lines:
             first -= 1
         return range(first, rows.stop)
 
+    def blank(self, rows: range) -> range:
+        """The blank rows at the beginning of some rows."""
+        stop = next((row for row in rows if self.text(row).strip()), rows.stop)
+        return range(rows.start, stop)
+
     def delete(self, rows: range) -> Edit:
         """Take out whole rows."""
         return Edit(self.start(rows.start), self.start(rows.stop), "")
@@ -265,7 +270,44 @@ class Acquisition:
     def enclosed(self, header: str) -> tuple[tuple[Edit, ...], bool] | None:
         """Put the uses into a block that `header` begins, in place of the statement and of what closes there; and
         whether the last statement was a close. None where there is no use."""
-        lines, rest = self.lines, list(self.rest)
+        found = self._uses()
+        if found is None:
+            return None
+        lines, (body, gone, closes) = self.lines, found
+        used = range(lines.rows([self.statement]).stop, lines.rows(body).stop)
+        start, end = (lines.document.offset(place) for place in lines.block.span(self.statement))
+        semicolon = re.compile(r"[ \t]*;").match(lines.document.text, end)
+        edits = [
+            Edit(start, semicolon.end() if semicolon is not None else end, header),
+            *lines.deeper(used, lines.step),
+        ]
+        return tuple(without(edits, [*gone, lines.blank(used)], lines)), closes
+
+    def guarded(self, close: str) -> tuple[tuple[Edit, ...], bool] | None:
+        """Put the uses into a `try`, with `close` in its `finally` or the close that is there; else as `enclosed`."""
+        found = self._uses()
+        if found is None:
+            return None
+        lines, (body, gone, closes) = self.lines, found
+        own, used = lines.rows([self.statement]), lines.rows(body)
+        if used.start < own.stop:
+            return None  # both stand in one row
+        rows = lines.with_comments(used, own.stop - 1)
+        indent, step = lines.indent(used.start), lines.step
+        edits = [lines.insert(rows.start, [f"{indent}try:"]), *lines.deeper(rows, step)]
+        if closes:
+            old = range(used.stop, gone.pop().stop)
+            blank = lines.blank(old)
+            edits += [lines.insert(blank.stop, [f"{indent}finally:"]), *lines.deeper(old, step)]
+            gone.append(blank)
+        else:
+            edits.append(lines.insert(rows.stop, [f"{indent}finally:", f"{indent}{step}{close}"]))
+        return tuple(without(edits, gone, lines)), closes
+
+    def _uses(self) -> tuple[Sequence[cst.CSTNode], list[range], bool] | None:
+        """The statements that use the session, the rows of those that close it, and whether the last of these comes
+        after all uses. None where nothing uses it, or may do so later on."""
+        rest = list(self.rest)
         last = max((i for i, statement in enumerate(rest) if self.mentions(statement)), default=None)
         if last is None:
             return None
@@ -273,15 +315,8 @@ class Acquisition:
         body = rest[:last] if closes else rest[: last + 1]
         if not body or any(self._is_given_to_a_task(statement) for statement in body):
             return None
-        start, end = (lines.document.offset(place) for place in lines.block.span(self.statement))
-        found = re.compile(r"[ \t]*;").match(lines.document.text, end)
-        end = found.end() if found is not None else end
-        edits = [
-            Edit(start, end, header),
-            *lines.deeper(range(lines.rows([self.statement]).stop, lines.rows(body).stop), lines.step),
-        ]
-        gone = [lines.rows([s]) for s in [*self.last_closes(body), *(rest[last : last + 1] if closes else [])]]
-        return tuple(without(edits, gone, lines)), closes
+        closing = [*self.last_closes(body), *(rest[last : last + 1] if closes else [])]
+        return body, [self.lines.rows([statement]) for statement in closing], closes
 
     def _is_given_to_a_task(self, statement: cst.CSTNode) -> bool:
         """Whether something is started that uses the session, and may go on after the block."""

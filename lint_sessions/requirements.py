@@ -1,11 +1,11 @@
-"""Which versions of FastAPI a project may run with, as its lock file or its dependencies say."""
+"""Which versions of FastAPI and SQLAlchemy a project may run with, as its lock file or its dependencies say."""
 
 from __future__ import annotations
 
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -30,10 +30,13 @@ FUNCTION_SCOPE = "0.121"
 UNWRAPS = "0.123.5"
 """and from here on a context manager among the dependencies fails, where it was handed over before."""
 _CHANGES = (BEFORE_RESPONSE, MUST_RAISE, AFTER_RESPONSE, FUNCTION_SCOPE, UNWRAPS)
+SESSION_ENTERED = "1.4"
+"""From here on a `Session` of SQLAlchemy is a context manager."""
 
 _PIN = re.compile(r"===?\s*(\d+(?:\.\w+)*)(\.\*)?")
 _ANY = ">=0"
-_LOCKED_NAME = re.compile(rf'^name = "(fastapi|{"|".join(OTHER_FRAMEWORKS)})"\s*$', re.MULTILINE | re.IGNORECASE)
+_NAMES = ("fastapi", "sqlalchemy", *OTHER_FRAMEWORKS)
+_LOCKED_NAME = re.compile(rf'^name = "({"|".join(_NAMES)})"\s*$', re.MULTILINE | re.IGNORECASE)
 _LOCKED_VERSION = re.compile(r'^version = "([^"]+)"', re.MULTILINE)
 _MEMBER = re.compile(r'^source = \{ (?:editable|virtual) = "([^"]+)"', re.MULTILINE)
 
@@ -64,24 +67,27 @@ class FastAPI:
 
     @cached_property
     def _probes(self) -> tuple[Version, ...]:
-        """Versions of the project between which nothing changes: its ends, and those next to each change."""
-        from packaging.specifiers import SpecifierSet
-        from packaging.version import Version
-
-        if not self.specifiers:
-            return (Version("9999"),)
-        found: set[Version] = set()
-        for text in self.specifiers:
-            allowed = SpecifierSet(text)
-            found.update(v for v in _around(allowed) if allowed.contains(v, prereleases=True))
-        return tuple(found) or (Version("9999"),)
+        return _versions(self.specifiers, _CHANGES)
 
 
-def _around(allowed: SpecifierSet) -> Iterator[Version]:
-    """The versions at which a range may end, or FastAPI changes, each with the ones before and after it."""
+def _versions(specifiers: Iterable[str], changes: Sequence[str]) -> tuple[Version, ...]:
+    """Versions that are allowed and between which nothing changes: the ends of the ranges, and those next to each
+    change; where nothing is specified, the newest."""
+    from packaging.specifiers import SpecifierSet
     from packaging.version import Version
 
-    named = [*_CHANGES, *(spec.version.removesuffix(".*") for spec in allowed), "9999"]
+    found: set[Version] = set()
+    for text in specifiers:
+        allowed = SpecifierSet(text)
+        found.update(v for v in _around(allowed, changes) if allowed.contains(v, prereleases=True))
+    return tuple(found) or (Version("9999"),)
+
+
+def _around(allowed: SpecifierSet, changes: Sequence[str]) -> Iterator[Version]:
+    """The versions at which a range may end, or something changes, each with the ones before and after it."""
+    from packaging.version import Version
+
+    named = [*changes, *(spec.version.removesuffix(".*") for spec in allowed), "9999"]
     for text in named:
         major, minor, micro = (*Version(text).release, 0, 0)[:3]
         yield Version(text)
@@ -112,21 +118,40 @@ class Requirements:
             self._found[folder] = self._of(folder)
         return self._found[folder]
 
+    def enters_sessions(self, path: Path) -> bool:
+        """Whether a `Session` is a context manager in all versions of SQLAlchemy that a file may run with."""
+        from packaging.version import Version
+
+        said = next((found for at in self._above(path.parent) if (found := self._specifiers(at, "sqlalchemy"))), ())
+        return all(Version(SESSION_ENTERED) <= version for version in _versions(said, (SESSION_ENTERED,)))
+
     def _of(self, folder: Path) -> FastAPI:
-        above = [folder, *folder.parents]
-        above = above[: above.index(self._top) + 1] if self._top in above else [folder]
-        for place in above:
-            said = self._at(place)
-            if said.locked or said.declared:
-                return FastAPI(_narrowest(said.locked or self._in_workspace(place) or said.declared))
-            if said.has_other:
+        for place in self._above(folder):
+            said = self._specifiers(place, "fastapi")
+            if said is not None:
+                return FastAPI(said)
+            if not _given_names(self._at(place)).isdisjoint(OTHER_FRAMEWORKS):
                 return FastAPI(used=False)
         return FastAPI()
 
-    def _in_workspace(self, member: Path) -> tuple[str, ...]:
+    def _above(self, folder: Path) -> list[Path]:
+        """A folder and those around it, up to the top of the checkout."""
+        folder = Path(os.path.abspath(folder))
+        above = [folder, *folder.parents]
+        return above[: above.index(self._top) + 1] if self._top in above else [folder]
+
+    def _specifiers(self, folder: Path, name: str) -> tuple[str, ...] | None:
+        """What a folder, or the workspace that it is a member of, says of a package; None where it says nothing."""
+        said = self._at(folder)
+        locked, declared = (_of_package(told, name) for told in (said.locked, said.declared))
+        if not locked and not declared:
+            return None
+        return _narrowest(locked or self._in_workspace(folder, name) or declared)
+
+    def _in_workspace(self, member: Path, name: str) -> tuple[str, ...]:
         """What a workspace that a folder is a member of has locked."""
         above = (self._at(folder) for folder in member.parents if (folder / "uv.lock").is_file())
-        return next((said.locked for said in above if member in said.members), ())
+        return next((_of_package(said.locked, name) for said in above if member in said.members), ())
 
     def _at(self, folder: Path) -> _Folder:
         if folder not in self._read:
@@ -134,15 +159,26 @@ class Requirements:
         return self._read[folder]
 
 
+_Said = tuple[tuple[str, str], ...]
+"""Names of packages, each with a specifier: `""` where the package has no version there."""
+
+
 @dataclass(frozen=True)
 class _Folder:
-    """What the files of one folder say, by what they say it: `""` where FastAPI has no version there."""
+    """What the files of one folder say."""
 
-    locked: tuple[str, ...]
-    declared: tuple[str, ...]
+    locked: _Said
+    declared: _Said
     members: frozenset[Path]
     """The folders of the workspace that the lock file is for."""
-    has_other: bool
+
+
+def _of_package(said: _Said, package: str) -> tuple[str, ...]:
+    return tuple(version for name, version in said if name == package)
+
+
+def _given_names(folder: _Folder) -> set[str]:
+    return {name for name, _ in (*folder.locked, *folder.declared)}
 
 
 def exact(version: str) -> str:
@@ -171,13 +207,7 @@ def _narrowest(specifiers: Iterable[str]) -> tuple[str, ...]:
 
 
 def _read(folder: Path) -> _Folder:
-    locked, declared = [*_locked(folder)], [*_declared(folder)]
-    return _Folder(
-        tuple(version for name, version in locked if name == "fastapi"),
-        tuple(version for name, version in declared if name == "fastapi"),
-        _members(folder),
-        any(name in OTHER_FRAMEWORKS for name, _ in (*locked, *declared)),
-    )
+    return _Folder(tuple(_locked(folder)), tuple(_declared(folder)), _members(folder))
 
 
 def _locked(folder: Path) -> Iterator[tuple[str, str]]:
@@ -242,7 +272,7 @@ def _toml(file: Path) -> Mapping[str, object]:
 
     text = _text(file)
     try:
-        return tomllib.loads(text) if any(name in text.lower() for name in ("fastapi", *OTHER_FRAMEWORKS)) else {}
+        return tomllib.loads(text) if any(name in text.lower() for name in _NAMES) else {}
     except tomllib.TOMLDecodeError:
         return {}
 

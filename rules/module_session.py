@@ -158,7 +158,12 @@ def _open_in_each(context: Context, name: str, value: cst.Call) -> Fix | None:
     match context.block.node:
         case cst.SimpleStatementLine(
             body=[cst.Assign(targets=[cst.AssignTarget(target=cst.Name())], value=made) | cst.AnnAssign(value=made)]
-        ) if made is value and isinstance(kind, SessionType) and not mentions(value, name):
+        ) if (
+            made is value
+            and isinstance(kind, SessionType)
+            and context.enters(kind.flavor)
+            and not mentions(value, name)
+        ):
             pass
         case _:
             return None

@@ -150,7 +150,9 @@ def _open_inside(context: Context, node: cst.FunctionDef, param: cst.Param, defa
     """None for the default, and a call of its own with a session that is opened for it."""
     scope = context.scope_of(node)
     made = context.types.infer(default, context.scope)
-    if not isinstance(made, SessionType) or scope.is_generator or not isinstance(node.body, cst.IndentedBlock):
+    if not isinstance(made, SessionType) or not context.enters(made.flavor):
+        return None
+    if scope.is_generator or not isinstance(node.body, cst.IndentedBlock):
         return None
     if not context.scope.is_module or node.decorators or (made.flavor.is_async and node.asynchronous is None):
         return None

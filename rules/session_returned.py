@@ -168,7 +168,7 @@ def _yield_it(
         return None
     if closed:
         new = f"yield {text}"
-    elif isinstance(value, cst.Call):
+    elif isinstance(value, cst.Call) and context.enters(site.flavor):
         new = f"{is_async}with {text} as db:{newline}{indent}{step}yield db"
     elif isinstance(value, cst.Name):
         close = f"{'await ' if site.flavor.is_async else ''}{text}.close()"

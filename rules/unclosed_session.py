@@ -61,8 +61,9 @@ class UnclosedSession(Rule):
 
     ## Fix safety
     Safe where the function already closes the session after its last use: that part becomes a `with` block. Unsafe
-    where nothing closes it: instances that are read after the new block are detached by then. Where the name is used
-    outside the suite that opens it, there is no fix.
+    where nothing closes it: instances that are read after the new block are detached by then. Where a session is no
+    context manager (a `scoped_session`, or SQLAlchemy before 1.4), a `try` with the close in its `finally` takes the
+    place of the block. Where the name is used outside the suite that opens it, there is no fix.
     """
 
     code = "LS301"
@@ -80,7 +81,7 @@ class UnclosedSession(Rule):
             leak = runs.leak_of(site, lent=False)
             if leak is None or site.node is None:
                 continue
-            fix = partial(_with_block, self.context, scope, leak, runs)
+            fix = partial(_close_after_uses, self.context, scope, leak, runs)
             self.report(
                 site.node,
                 fix=fix,
@@ -113,14 +114,19 @@ class UnclosedSession(Rule):
                 self.report(site.node, trace=trace, session=f"`{self.context.short(site.node)}`", how=told)
 
 
-def _with_block(context: Context, scope: Scope, leak: Leak, runs: Lifecycle) -> Fix | None:
-    """Put the uses into `with`; safe where the code already closes the session after its last use."""
+def _close_after_uses(context: Context, scope: Scope, leak: Leak, runs: Lifecycle) -> Fix | None:
+    """Put the uses into `with`, or into a `try` where a session cannot be entered; safe where the code already closes
+    the session after its last use."""
     made = opened_alone(context, scope, leak, runs)
     if made is None:
         return None
-    keyword = "async with" if leak.site.flavor.is_async else "with"
-    found = made.enclosed(f"{keyword} {context.source(made.value)} as {made.name}:")
+    flavor = leak.site.flavor
+    if context.enters(flavor):
+        keyword = "async with" if flavor.is_async else "with"
+        title, found = f"Use `{keyword}`", made.enclosed(f"{keyword} {context.source(made.value)} as {made.name}:")
+    else:
+        title, found = "Close in `finally`", made.guarded(f"{'await ' * flavor.is_async}{made.name}.close()")
     if found is None:
         return None
     edits, closes = found
-    return Fix(f"Use `{keyword}`", Safety.SAFE if closes else Safety.UNSAFE, edits)
+    return Fix(title, Safety.SAFE if closes else Safety.UNSAFE, edits)

@@ -183,3 +183,28 @@ def test_what_can_be_configured(version: str) -> None:
 @pytest.mark.parametrize("version", ["", "newest", 0.115, ["0.115"]])
 def test_what_cannot(version: object) -> None:
     assert problem_of(version) == f"must be a version or a range such as '>=0.106,<0.118', not {version!r}"
+
+
+@pytest.mark.parametrize(
+    ("text", "enters"),
+    [
+        ("", True),
+        ("sqlalchemy\n", True),
+        ("SQLAlchemy==1.3.24\n", False),
+        ("sqlalchemy<1.4\n", False),
+        ("sqlalchemy>=1.3.16,<2\n", False),
+        ("sqlalchemy==1.4.0\n", True),
+        ("sqlalchemy>=1.4,<2.1\n", True),
+        ("sqlalchemy-utils==0.3\n", True),
+    ],
+)
+def test_whether_sessions_are_context_managers(tmp_path: Path, text: str, enters: bool) -> None:
+    (tmp_path / "requirements.txt").write_text(text, "utf-8")
+    assert Requirements(tmp_path).enters_sessions(tmp_path / "app.py") is enters
+
+
+def test_a_lock_file_says_which_sqlalchemy_it_is(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.poetry.dependencies]\nSQLAlchemy = "^1.3.16"\n', "utf-8")
+    assert not Requirements(tmp_path).enters_sessions(tmp_path / "app.py")
+    (tmp_path / "poetry.lock").write_text('[[package]]\nname = "sqlalchemy"\nversion = "1.4.36"\n', "utf-8")
+    assert Requirements(tmp_path).enters_sessions(tmp_path / "app.py")
