@@ -334,7 +334,7 @@ class Acquisition:
                 found += [
                     s
                     for s, after in pairwise(part.body)
-                    if self.is_close(s) and _leaves(after) and not self.mentions(after)
+                    if self.is_close(s) and leaves(after) and not self.mentions(after)
                 ]
         return found
 
@@ -363,7 +363,7 @@ def inner_closes(statements: Iterable[cst.CSTNode], name: str) -> list[cst.CSTNo
     return found
 
 
-def _leaves(statement: cst.CSTNode) -> bool:
+def leaves(statement: cst.CSTNode) -> bool:
     """Whether a statement does nothing but leave the function."""
     return isinstance(statement, cst.SimpleStatementLine) and isinstance(statement.body[0], (cst.Return, cst.Raise))
 

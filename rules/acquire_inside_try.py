@@ -10,9 +10,9 @@ import libcst as cst
 from lint_sessions.context import Context
 from lint_sessions.edits import Acquisition, closed_name
 from lint_sessions.finding import Fix, Safety
-from lint_sessions.flow.operations import QUIET_CALLS, QUIET_RECEIVERS
+from lint_sessions.flow.operations import QUIET_CALLS, is_log_call
 from lint_sessions.project.names import bindings, walk, walk_scope
-from lint_sessions.project.scopes import Scope, last_name
+from lint_sessions.project.scopes import Scope
 from lint_sessions.project.types import External, FunctionType, SessionType
 from lint_sessions.rule import Rule, TraceStep
 
@@ -130,7 +130,7 @@ class AcquireInsideTry(Rule):
                 return any(ending.raised is not None for ending in self.context.summaries.of(kind, ()).endings)
             case External(name=name) if name in QUIET_CALLS:
                 return False
-        return not (isinstance(call.func, cst.Attribute) and last_name(call.func.value) in QUIET_RECEIVERS)
+        return not is_log_call(call)
 
 
 def _closed(finally_: cst.Finally) -> Iterator[tuple[str, cst.CSTNode]]:

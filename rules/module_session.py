@@ -15,7 +15,7 @@ from lint_sessions.finding import Edit, Fix, Safety
 from lint_sessions.flow.callers import functions
 from lint_sessions.flow.sharing import single_instances, users, users_of_attribute
 from lint_sessions.project.modules import Module
-from lint_sessions.project.names import mentions, parameters, walk
+from lint_sessions.project.names import first_name, mentions, parameters, walk
 from lint_sessions.project.scopes import Scope, last_name
 from lint_sessions.project.scripts import is_main_part, is_test
 from lint_sessions.project.types import External, Flavor, InstanceType, SessionType
@@ -341,7 +341,7 @@ class _User:
         """Whether it seems to call another function that uses the session."""
         for part in walk(self.function.body):
             if isinstance(part, cst.Call) and last_name(part.func) in users:
-                root = _root(part.func)
+                root = first_name(part.func)
                 if root != self.name and (root == self.scope.first_parameter or not self.scope.bound(root or "")):
                     return True
         return False
@@ -368,7 +368,7 @@ class _User:
             return True
         given = {param.name.value for param in parameters(self.function)}
         return any(
-            _root(target.target) in given and not self._is_added(_root(target.target))
+            first_name(target.target) in given and not self._is_added(first_name(target.target))
             for part in walk(self.function.body)
             if isinstance(part, cst.Assign)
             for target in part.targets
@@ -384,10 +384,3 @@ class _User:
         calls = (part for part in walk(self.function.body) if isinstance(part, cst.Call))
         adding = (call for call in calls if last_name(call.func) in ("add", "add_all", "merge"))
         return name is not None and any(mentions(call, name) for call in adding)
-
-
-def _root(node: cst.BaseExpression) -> str | None:
-    """The name at which a chain of attributes, items and calls begins."""
-    while isinstance(node, (cst.Attribute, cst.Subscript, cst.Call)):
-        node = node.func if isinstance(node, cst.Call) else node.value
-    return node.value if isinstance(node, cst.Name) else None

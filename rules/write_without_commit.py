@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import libcst as cst
 
 from lint_sessions.context import Context
-from lint_sessions.edits import Lines
+from lint_sessions.edits import Lines, leaves, siblings
 from lint_sessions.finding import Fix, Safety
 from lint_sessions.flow.lifecycle import Lost
 from lint_sessions.flow.units import lost_writes
 from lint_sessions.flow.values import Site
-from lint_sessions.project.names import bindings, children, dotted, parameters, path_to, walk, walk_scope
+from lint_sessions.project.names import bindings, children, dotted, first_name, parameters, path_to, walk, walk_scope
 from lint_sessions.project.scopes import Scope
 from lint_sessions.rule import Rule, TraceStep
 
@@ -59,8 +59,9 @@ class WriteWithoutCommit(Rule):
 
     ## What it leaves alone
     A commit by a callee, or by the context manager that makes the session; `begin()`; sessions that somebody else owns,
-    whose owner may commit; an explicit `rollback()`; paths on which an exception was caught or is in flight; sessions
-    on a connection whose transaction somebody else commits; AUTOCOMMIT; dry runs; tests.
+    whose owner may commit; an explicit `rollback()`; a flag, counter or list that is changed beside the write and
+    decides on the commit; paths on which an exception was caught or is in flight; sessions on a connection whose
+    transaction somebody else commits; AUTOCOMMIT; dry runs; tests.
 
     ## Fix safety
     Unsafe: it stores what was not stored so far, which is its purpose. The commit becomes the last statement of the
@@ -83,7 +84,7 @@ class WriteWithoutCommit(Rule):
         for lost in found.values():
             if not self.context.owns(lost.write) or lost.site.node is None:
                 continue
-            if _is_counted(node, lost.write) or _is_asked_for(node):
+            if _is_counted(node, lost.write) or _is_asked_for(node) or _is_noted(node, lost.write):
                 continue
             if not self._is_meant(lost.site, scope):
                 self._report(lost)
@@ -112,14 +113,58 @@ class WriteWithoutCommit(Rule):
 
 def _is_counted(function: cst.FunctionDef, write: cst.CSTNode) -> bool:
     """Whether the commit stands in a loop like `while tries < 3`, which is not known to take a turn, but does."""
-    for loop in walk_scope(function):
-        if isinstance(loop, cst.While) and isinstance(loop.test, cst.Comparison):
-            parts = list(walk(loop.body))
-            if all(p is not write for p in parts) and any(
-                isinstance(p, cst.Attribute) and p.attr.value == "commit" for p in parts
-            ):
-                return True
+    return any(
+        isinstance(loop, cst.While)
+        and isinstance(loop.test, cst.Comparison)
+        and _commits(loop.body)
+        and all(part is not write for part in walk(loop.body))
+        for loop in walk_scope(function)
+    )
+
+
+def _is_noted(function: cst.FunctionDef, write: cst.CSTNode) -> bool:
+    """Whether what is done beside the write (a flag that is set, a counter, a list that grows) decides on a commit."""
+    found = siblings(function, write)
+    changed = {name for statement in found[0] for name in _changed(statement)} if found is not None else set()
+    return any(
+        isinstance(part, cst.If)
+        and (_commits(part) or leaves(part.body.body[-1]))
+        and any(isinstance(n, cst.Name) and n.value in changed for n in walk(part.test))
+        for part in walk_scope(function)
+    )
+
+
+def _changed(statement: cst.CSTNode) -> Iterator[str]:
+    """The names whose value a statement of one row gives or changes."""
+    if not isinstance(statement, cst.SimpleStatementLine):
+        return
+    for part in statement.body:
+        match part:
+            case cst.Assign(value=value) | cst.AnnAssign(value=value) if value is None or _is_nothing(value):
+                roots = []
+            case cst.Assign(targets=targets):
+                roots = [first_name(target.target) for target in targets]
+            case cst.AugAssign(target=target) | cst.AnnAssign(target=target):
+                roots = [first_name(target)]
+            case cst.Expr(value=cst.Call(func=cst.Attribute(value=receiver))):
+                roots = [first_name(receiver)]
+            case _:
+                roots = []
+        yield from (name for name in roots if name is not None)
+
+
+def _is_nothing(value: cst.BaseExpression) -> bool:
+    """Whether a value is one with which a flag, a counter or a collection begins."""
+    match value:
+        case cst.Name(value="False" | "None") | cst.Integer(value="0") | cst.List(elements=[]) | cst.Dict(elements=[]):
+            return True
+        case cst.Call(args=[]):
+            return isinstance(value.func, cst.Name)
     return False
+
+
+def _commits(node: cst.CSTNode) -> bool:
+    return any(isinstance(part, cst.Attribute) and part.attr.value == "commit" for part in walk(node))
 
 
 def _is_asked_for(function: cst.FunctionDef) -> bool:

@@ -17,7 +17,7 @@ from lint_sessions.flow.operations import (
     CONTAINER_METHODS,
     KEEPERS,
     QUIET_CALLS,
-    QUIET_RECEIVERS,
+    is_log_call,
 )
 from lint_sessions.flow.project_calls import construct, function
 from lint_sessions.flow.state import (
@@ -312,9 +312,4 @@ def unknown(run: Evaluator, node: cst.Call, args: Arguments, state: State) -> li
 
 def _quiet(node: cst.Call) -> bool:
     """Log calls and the like do not raise in practice."""
-    match node.func:
-        case cst.Attribute(value=receiver):
-            return last_name(receiver) in QUIET_RECEIVERS
-        case cst.Name(value=name):
-            return name in QUIET_CALLS
-    return False
+    return is_log_call(node) or (isinstance(node.func, cst.Name) and node.func.value in QUIET_CALLS)

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
+import libcst as cst
+
+from lint_sessions.project.scopes import last_name
+
 CLOSING = frozenset(["close", "aclose", "invalidate", "reset", "remove", "__exit__", "__aexit__"])
 """Give the connection back and end the transaction; after any of them nothing is owed."""
 
@@ -102,9 +108,6 @@ PLURAL = frozenset(
 )
 """Give a result or a list, not an instance."""
 
-QUIET_RECEIVERS = frozenset(["logger", "log", "logging", "_logger", "LOGGER", "LOG", "_log", "structlog"])
-"""What is called on these is a log call, which does not raise."""
-
 QUIET_CALLS = frozenset(
     [
         "print",
@@ -169,3 +172,17 @@ KEEPERS = frozenset(
     + ["addfinalizer", "addCleanup", "addAsyncCleanup", "register", "finalize", "on_teardown"]
 )
 """Methods that take over the duty to close what they are given."""
+
+_LOGGER = re.compile(r"(.*_)?(log|logs|logger|logging|structlog)", re.IGNORECASE)
+_LOG_METHODS = frozenset(["debug", "info", "warning", "warn", "error", "exception", "critical"])
+
+
+def is_log_call(call: cst.Call) -> bool:
+    """Whether a call writes a log, which does not raise: by the name of the logger, or by what it is given."""
+    match call:
+        case cst.Call(func=cst.Attribute(value=receiver)) if _LOGGER.fullmatch(last_name(receiver) or ""):
+            return True
+        case cst.Call(func=cst.Attribute(attr=cst.Name(value=method)), args=[first, *_]):
+            is_text = isinstance(first.value, (cst.SimpleString, cst.FormattedString, cst.ConcatenatedString))
+            return method == "exception" or (method in _LOG_METHODS and is_text)
+    return False

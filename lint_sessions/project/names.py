@@ -45,6 +45,13 @@ class Binding:
     """Of `from source import attribute`: the attribute; `*` for a star import, whose name is `*`."""
 
 
+def first_name(node: cst.BaseExpression) -> str | None:
+    """The name at which a chain of attributes, items and calls begins."""
+    while isinstance(node, (cst.Attribute, cst.Subscript, cst.Call)):
+        node = node.func if isinstance(node, cst.Call) else node.value
+    return node.value if isinstance(node, cst.Name) else None
+
+
 def dotted(node: cst.CSTNode) -> str | None:
     """`a.b.c` for a chain of attributes on a plain name, or None for anything else; calls are never dropped."""
     parts: list[str] = []
