@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import gc
 import re
-import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,7 +16,8 @@ import libcst as cst
 
 from lint_sessions.config import Config
 from lint_sessions.context import Context
-from lint_sessions.finding import Edit, Finding, Fix, Position, Safety
+from lint_sessions.fault import confession
+from lint_sessions.finding import INVALID_SYNTAX, UNUSED_SUPPRESSION, Edit, Finding, Fix, Position, Safety
 from lint_sessions.flow.blocking import Blocking
 from lint_sessions.flow.summaries import SummaryTable
 from lint_sessions.project.modules import Project
@@ -26,7 +26,7 @@ from lint_sessions.project.scopes import Scope, leaves
 from lint_sessions.project.serving import Serving
 from lint_sessions.project.sessions import Types
 from lint_sessions.project.wiring import Wiring
-from lint_sessions.registry import INVALID_SYNTAX, UNUSED_SUPPRESSION, known, rules
+from lint_sessions.registry import known, rules
 from lint_sessions.requirements import Requirements
 from lint_sessions.rule import Rule
 from lint_sessions.source.document import Document, SourceError, SyntaxProblem
@@ -246,11 +246,3 @@ def _visit(node: cst.CSTNode, visitors: dict[str, list[Visit]], context: Context
             else scope
         )
         stack.extend((part, inner) for part in reversed(children(current)))
-
-
-def confession(error: Exception) -> str:
-    """Our own fault in one line, with the rule or module in which it happened."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = next((f for f in reversed(frames) if Path(f.filename).parent.name == "rules"), frames[-1])
-    where = f"{Path(place.filename).name}:{place.lineno}"
-    return f"{type(error).__name__} in {where}: {error}; please report this fault of lint-sessions"

@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import Final
+
+INVALID_SYNTAX: Final = ("LS000", "invalid-syntax")
+UNUSED_SUPPRESSION: Final = ("LS001", "unused-suppression")
+"""Codes and names of the findings that no rule makes."""
 
 
 class Safety(Enum):

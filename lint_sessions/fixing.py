@@ -18,9 +18,10 @@ from lint_sessions import engine
 from lint_sessions.config import Config
 from lint_sessions.edits import apply
 from lint_sessions.engine import Analysis, Problem
-from lint_sessions.finding import Edit, Finding, Fix, Safety
+from lint_sessions.fault import confession
+from lint_sessions.finding import UNUSED_SUPPRESSION, Edit, Finding, Fix, Safety
 from lint_sessions.project.dependents import Dependents, words_of
-from lint_sessions.registry import UNUSED_SUPPRESSION, rules
+from lint_sessions.registry import rules
 from lint_sessions.source.document import Block, Document, SourceError, SyntaxProblem
 
 MAX_PASSES = 10
@@ -184,7 +185,7 @@ def after(base: State, chosen: Sequence[Finding]) -> State:
         try:
             findings[path] = engine.check_document(analysis.documents[path], analysis.config, analysis=analysis)
         except Exception as error:
-            raise Harm(path, engine.confession(error)) from error
+            raise Harm(path, confession(error)) from error
     state = State(analysis, findings)
     _refuse_silence(base, state, chosen)
     _refuse_new_findings(base, state, chosen)

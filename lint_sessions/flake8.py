@@ -15,7 +15,8 @@ from typing import ClassVar
 
 from lint_sessions import __version__, engine
 from lint_sessions.config import Config, Configs, Selection
-from lint_sessions.registry import INVALID_SYNTAX, known
+from lint_sessions.finding import INVALID_SYNTAX
+from lint_sessions.registry import known
 from lint_sessions.source.document import Document, SourceError
 
 Result = tuple[int, int, str, type]

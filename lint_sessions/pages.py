@@ -6,19 +6,18 @@ only says which are out of step.
 
 from __future__ import annotations
 
-import importlib.metadata
 import inspect
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from lint_sessions.config.reference import reference
 from lint_sessions.config.schema import schema
-from lint_sessions.finding import Safety
-from lint_sessions.registry import INVALID_SYNTAX, UNUSED_SUPPRESSION, known, rules
+from lint_sessions.finding import INVALID_SYNTAX, UNUSED_SUPPRESSION, Safety
+from lint_sessions.published import page_file
+from lint_sessions.registry import known, rules
 from lint_sessions.rule import Rule
 
 SECTIONS = (
@@ -112,7 +111,7 @@ class Page:
 
     @property
     def file(self) -> str:
-        return _file(self.code, self.name)
+        return page_file(self.code, self.name)
 
     @property
     def stem(self) -> str:
@@ -150,23 +149,6 @@ def markdown(page: Page, observed: Observed | None = None) -> str:
     sections = [*page.sections, *([("Observed", _observed_table(page, observed))] if observed else [])]
     parts = [f"# {page.name} ({page.code})", facts, page.summary]
     return "\n\n".join([*parts, *(f"## {title}\n\n{body}" for title, body in sections)]) + "\n"
-
-
-@cache
-def documentation() -> str | None:
-    """Where the pages are published, as the package's metadata has it."""
-    try:
-        urls = importlib.metadata.metadata("lint-sessions").get_all("Project-URL") or []
-    except importlib.metadata.PackageNotFoundError:
-        return None
-    named = dict(url.split(", ", 1) for url in urls)
-    return named.get("Documentation")
-
-
-def address(code: str, name: str) -> str | None:
-    """Where the page of a rule is published."""
-    folder = documentation()
-    return folder and f"{folder.rstrip('/')}/{_file(code, name)}"
 
 
 def table(of: Iterable[Page]) -> str:
@@ -224,10 +206,6 @@ def _put(path: Path, text: str | None) -> None:
     else:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
-
-
-def _file(code: str, name: str) -> str:
-    return f"{code}-{name}.md"
 
 
 def _parts(text: str) -> tuple[str, tuple[tuple[str, str], ...]]:

@@ -9,11 +9,8 @@ from functools import cache
 from itertools import pairwise
 from types import ModuleType
 
+from lint_sessions.finding import INVALID_SYNTAX, UNUSED_SUPPRESSION
 from lint_sessions.rule import Rule
-
-INVALID_SYNTAX = ("LS000", "invalid-syntax")
-UNUSED_SUPPRESSION = ("LS001", "unused-suppression")
-"""Codes and names of the findings that the engine makes itself."""
 
 
 class RegistryError(Exception):

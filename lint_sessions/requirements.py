@@ -11,6 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lint_sessions import disk
+
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
     from packaging.version import Version
@@ -104,7 +106,7 @@ class Requirements:
     def __init__(self, root: Path, fastapi_version: str | None = None) -> None:
         root = Path(os.path.abspath(root))
         # A checkout may have at its top what holds for all its parts.
-        self._top = next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), root)
+        self._top = next((folder for folder in (root, *root.parents) if disk.exists(folder / ".git")), root)
         self._given = FastAPI((exact(fastapi_version),)) if fastapi_version is not None else None
         self._found: dict[Path, FastAPI] = {}
         self._read: dict[Path, _Folder] = {}
@@ -150,7 +152,7 @@ class Requirements:
 
     def _in_workspace(self, member: Path, name: str) -> tuple[str, ...]:
         """What a workspace that a folder is a member of has locked."""
-        above = (self._at(folder) for folder in member.parents if (folder / "uv.lock").is_file())
+        above = (self._at(folder) for folder in member.parents if disk.is_file(folder / "uv.lock"))
         return next((_of_package(said.locked, name) for said in above if member in said.members), ())
 
     def _at(self, folder: Path) -> _Folder:
@@ -227,9 +229,10 @@ def _members(folder: Path) -> frozenset[Path]:
 
 
 def _declared(folder: Path) -> Iterator[tuple[str, str]]:
-    for pattern in ("requirements*.txt", "requirements/*.txt"):
-        for file in sorted(folder.glob(pattern)):
-            yield from _lines(_text(file).splitlines())
+    for place, start in ((folder, "requirements"), (folder / "requirements", "")):
+        for name in _names(place):
+            if name.startswith(start) and name.endswith(".txt"):
+                yield from _lines(_text(place / name).splitlines())
     pyproject = _toml(folder / "pyproject.toml")
     project = _table(pyproject, "project")
     for declared in (project.get("dependencies"), *_table(project, "optional-dependencies").values()):
@@ -286,8 +289,15 @@ def _table(table: Mapping[str, object], *keys: str) -> Mapping[str, object]:
     return table
 
 
+def _names(folder: Path) -> list[str]:
+    try:
+        return [entry.name for entry in disk.entries(folder)]
+    except OSError:
+        return []
+
+
 def _text(file: Path) -> str:
     try:
-        return file.read_bytes().decode("utf-8-sig", "replace")
+        return disk.read_bytes(file).decode("utf-8-sig", "replace")
     except OSError:
         return ""

@@ -9,18 +9,19 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from multiprocessing import get_context
 from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Final
 
-from lint_sessions import engine
+from lint_sessions import disk, engine
 from lint_sessions.config import Config
+from lint_sessions.disk import Fact, Seen
 from lint_sessions.engine import Analysis, Report
 from lint_sessions.source.document import Document, SourceError
 
@@ -60,6 +61,10 @@ def check(
             progress(sum(part.report.files for part in done if part is not None), len(paths))
     # The shares of processes that came to an end too early, for want of memory as a rule, are done here.
     parts = [_Part.of(share, analysis) if part is None else part for share, part in zip(shares, done, strict=True)]
+    witness = disk.present()
+    if witness is not None:
+        for part in parts:
+            witness.join(part.facts, is_torn=part.is_torn)
     if documents:
         parts = [one for part in parts for one in _with_documents(part, analysis)]
     findings = [finding for part in parts for finding in part.report.findings]
@@ -102,12 +107,17 @@ class _Part:
     report: Report
     digests: dict[Path, bytes]
     """Of the contents of each file that could be checked."""
+    facts: Mapping[Fact, Seen]
+    """What of the disk was noted for it."""
+    is_torn: bool
 
     @classmethod
     def of(cls, paths: Sequence[Path], analysis: Analysis) -> _Part:
-        report = engine.check(paths, analysis.config, analysis=analysis)
+        with disk.witnessed() as witness:
+            report = engine.check(paths, analysis.config, analysis=analysis)
         documents = {path: analysis.documents[path] for path in paths if path in analysis.documents}
-        return cls(report, {path: _digest(document) for path, document in documents.items()})
+        digests = {path: _digest(document) for path, document in documents.items()}
+        return cls(report, digests, witness.facts, witness.is_torn)
 
 
 def _digest(document: Document) -> bytes:
@@ -130,7 +140,7 @@ def _with_documents(part: _Part, analysis: Analysis) -> Iterator[_Part]:
     if changed:
         kept = tuple(finding for finding in part.report.findings if finding.path not in changed)
         files = part.report.files - len(changed)
-        yield _Part(Report(kept, part.report.problems, files, part.report.given_up), {})
+        yield replace(part, report=Report(kept, part.report.problems, files, part.report.given_up))
         yield _Part.of(changed, analysis)
     else:
         yield part

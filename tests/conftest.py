@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,9 +14,10 @@ LEFT_OUT = shutil.ignore_patterns(".*_cache", "__pycache__", "*.egg-info", ".git
 
 
 @pytest.fixture(autouse=True)
-def _not_on_github(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the output format would be another one."""
+def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not on GitHub, where the output format would be another one; and with no cache, be it of the checkout."""
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    monkeypatch.setenv("LINT_SESSIONS_CACHE_DIR", f"{os.devnull}/none")
 
 
 @pytest.fixture

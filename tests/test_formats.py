@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 
-from lint_sessions import pages
+from lint_sessions import pages, published
 from lint_sessions.finding import Edit, Finding, Fix, Note, Position, Safety
 from lint_sessions.report import STDIN, Sources, gitlab, joblog, junit, path_from, ruffjson, sarif, source_root
 
@@ -161,12 +161,12 @@ class TestSarif:
 
         assert "helpUri" not in self.run(LEAK)["tool"]["driver"]["rules"][0]
         monkeypatch.setattr("importlib.metadata.metadata", metadata)
-        pages.documentation.cache_clear()
+        published.documentation.cache_clear()
         try:
             [rule] = self.run(LEAK)["tool"]["driver"]["rules"]
             [record] = json.loads(ruffjson.records([LEAK], Sources()))
         finally:
-            pages.documentation.cache_clear()
+            published.documentation.cache_clear()
         assert record["url"] == rule["helpUri"]
         assert rule["helpUri"] == "https://example.org/rules/LS301-unclosed-session.md"
 

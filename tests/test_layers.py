@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "lint_sessions"
 LAYERS = (
     {"__init__"},
-    {"finding", "write", "progress"},
+    {"finding", "write", "progress", "disk", "fault", "published"},
     {"rule"},
     {"source"},
     {"requirements"},
@@ -29,6 +29,8 @@ LAYERS = (
     {"report", "inforce"},
     {"baseline", "changes"},
     {"sift"},
+    {"run"},
+    {"cache", "linting"},
     {"check", "flake8"},
     {"commands"},
     {"cli"},

@@ -9,7 +9,8 @@ import pytest
 
 from lint_sessions import __version__, cli, engine, pages
 from lint_sessions.config import Config
-from lint_sessions.registry import INVALID_SYNTAX, UNUSED_SUPPRESSION, rules
+from lint_sessions.finding import INVALID_SYNTAX, UNUSED_SUPPRESSION
+from lint_sessions.registry import rules
 from lint_sessions.rule import Rule
 from lint_sessions.source.document import Document
 

@@ -25,7 +25,8 @@ def add_options(parser: ArgumentParser) -> None:
     add("--force-exclude", action="store_true", help="leave out what exclude names, even if given")
     add_configuration(files)
     add("--jobs", "-j", type=_jobs, metavar="N", help="check in N processes (default: one for each core)")
-    add("--no-cache", action="store_true", help="without effect: there is no cache yet")
+    add("--no-cache", action="store_true", help="find everything out anew, and keep nothing")
+    add("--cache-dir", metavar="DIR", help="keep answers there (default: .lint_sessions_cache)")
     add = parser.add_argument_group("fixing").add_argument
     add("--fix", action="store_true", help="apply fixes that keep what correct runs do")
     add("--unsafe-fixes", action="store_true", help="with --fix or --diff: apply the others too")

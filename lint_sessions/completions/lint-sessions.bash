@@ -7,7 +7,7 @@
 
 _shtab_lint_sessions_subparsers=(check completion config rule rules)
 
-_shtab_lint_sessions_check_option_strings=(--stdin-filename --force-exclude --config --isolated --jobs -j --no-cache --fix --unsafe-fixes --fix-only --diff --show-fixes --select --ignore --extend-select --baseline --write-baseline --diff-base --add-noqa --output-format --output-file -o --statistics --statistics-by --exit-zero --quiet -q --verbose -v --color -h --help)
+_shtab_lint_sessions_check_option_strings=(--stdin-filename --force-exclude --config --isolated --jobs -j --no-cache --cache-dir --fix --unsafe-fixes --fix-only --diff --show-fixes --select --ignore --extend-select --baseline --write-baseline --diff-base --add-noqa --output-format --output-file -o --statistics --statistics-by --exit-zero --quiet -q --verbose -v --color -h --help)
 _shtab_lint_sessions_completion_option_strings=(-h --help)
 _shtab_lint_sessions_config_option_strings=(-h --help --config --isolated --output-format --color)
 _shtab_lint_sessions_rule_option_strings=(-h --help --color)

@@ -51,7 +51,7 @@ function _shtab_lint_sessions_using
 end
 
 set -g _shtab_lint_sessions_commands check completion config rule rules
-set -g _shtab_lint_sessions_opts_with_value --baseline --color --config --diff-base --extend-select --ignore --jobs --output-file --output-format --select --statistics-by --stdin-filename --write-baseline -j -o
+set -g _shtab_lint_sessions_opts_with_value --baseline --cache-dir --color --config --diff-base --extend-select --ignore --jobs --output-file --output-format --select --statistics-by --stdin-filename --write-baseline -j -o
 
 complete -c lint-sessions -e
 complete -c lint-sessions -f
@@ -64,7 +64,8 @@ complete -c lint-sessions -n '_shtab_lint_sessions_using check' -l force-exclude
 complete -c lint-sessions -n '_shtab_lint_sessions_using check' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'read this configuration, and no other'
 complete -c lint-sessions -n '_shtab_lint_sessions_using check' -l isolated -d 'read no configuration file'
 complete -c lint-sessions -n '_shtab_lint_sessions_using check' -l jobs -s j -x -d 'check in N processes (default: one for each core)'
-complete -c lint-sessions -n '_shtab_lint_sessions_using check' -l no-cache -d 'without effect: there is no cache yet'
+complete -c lint-sessions -n '_shtab_lint_sessions_using check' -l no-cache -d 'find everything out anew, and keep nothing'
+complete -c lint-sessions -n '_shtab_lint_sessions_using check' -l cache-dir -x -d 'keep answers there (default: .lint_sessions_cache)'
 complete -c lint-sessions -n '_shtab_lint_sessions_using check' -l fix -d 'apply fixes that keep what correct runs do'
 complete -c lint-sessions -n '_shtab_lint_sessions_using check' -l unsafe-fixes -d 'with --fix or --diff: apply the others too'
 complete -c lint-sessions -n '_shtab_lint_sessions_using check' -l fix-only -d 'like --fix, and report nothing that is left'

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from lint_sessions import disk
 from lint_sessions.config import toml
 from lint_sessions.config.error import ConfigError, did_you_mean
 from lint_sessions.config.keys import BY_NAME
@@ -70,14 +70,14 @@ def _named(file: Path) -> Config:
     """The configuration in a file that was asked for."""
     table = toml.read(absolute(file))
     if table is None:
-        missing = "has no table [tool.lint-sessions]" if file.exists() else "does not exist"
+        missing = "has no table [tool.lint-sessions]" if disk.exists(file) else "does not exist"
         raise ConfigError("--config", f"{file} {missing}; name a file that holds a configuration")
     return _config(absolute(file), _chain(table, absolute(file), ()))
 
 
 def _root(folder: Path, given: Path) -> Path:
     for ancestor in (folder, *folder.parents):
-        if any((ancestor / mark).exists() for mark in ROOT_MARKS):
+        if any(disk.exists(ancestor / mark) for mark in ROOT_MARKS):
             return ancestor
     here = Path.cwd()
     return here if given.is_relative_to(here) else given
@@ -91,12 +91,12 @@ def _chain(table: Mapping[str, object], file: Path, nearer: tuple[Path, ...]) ->
     place = toml.place(file, "extend")
     other = absolute(file.parent / Path(str(table["extend"])).expanduser())
     way = (*nearer, file)
-    if any(os.path.realpath(other) == os.path.realpath(one) for one in way):
+    if any(disk.realpath(other) == disk.realpath(one) for one in way):
         names = " → ".join(map(str, (*way, other)))
         raise ConfigError(place, f"`extend` goes round in a circle, so one of these must not extend the next: {names}")
     outer = toml.read(other)
     if outer is None:
-        missing = "has no table [tool.lint-sessions]" if other.exists() else "does not exist"
+        missing = "has no table [tool.lint-sessions]" if disk.exists(other) else "does not exist"
         raise ConfigError(place, f"`extend` names {other}, which {missing}; its path starts at the folder of this file")
     return [*_chain(outer, other, way), *said]
 

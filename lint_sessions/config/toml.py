@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from lint_sessions import disk
 from lint_sessions.config.error import ConfigError
 
 if sys.version_info >= (3, 11):
@@ -77,7 +78,7 @@ def _table(file: Path) -> _Path:
 
 def _text(file: Path) -> str | None:
     try:
-        return file.read_bytes().decode("utf-8-sig")
+        return disk.read_bytes(file).decode("utf-8-sig")
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
+from lint_sessions import disk
 from lint_sessions.project.words import WordIndex
 from lint_sessions.source.document import Block, Document, SourceError
 from lint_sessions.source.files import discover
@@ -164,8 +165,9 @@ class Project:
         """The Python files and subfolders in a folder; empty when it can't be read."""
         if folder not in self._listings:
             try:
-                with os.scandir(folder) as entries:
-                    found = frozenset(e.name for e in entries if e.name.endswith(".py") or _is_package_folder(e))
+                found = frozenset(
+                    e.name for e in disk.entries(folder) if e.name.endswith(".py") or _is_package_folder(e)
+                )
             except OSError:
                 found = frozenset()
             self._listings[folder] = found
@@ -217,4 +219,4 @@ def _is_package_folder(entry: os.DirEntry[str]) -> bool:
     if "." in entry.name:
         return False
     # Not `entry.is_dir()`, which raises an error where links lead in a circle.
-    return entry.is_dir(follow_symlinks=False) or (entry.is_symlink() and Path(entry.path).is_dir())
+    return entry.is_dir(follow_symlinks=False) or (entry.is_symlink() and disk.is_dir(Path(entry.path)))

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lint_sessions import disk
+
 if TYPE_CHECKING:
     from lint_sessions.finding import Finding, Safety
     from lint_sessions.source.document import Document
@@ -67,7 +69,7 @@ def source_root(roots: Iterable[Path]) -> Path:
     except ValueError:
         # There are none, or they lie on different drives.
         common = Path.cwd()
-    return next((folder for folder in (common, *common.parents) if (folder / ".git").exists()), common)
+    return next((folder for folder in (common, *common.parents) if disk.exists(folder / ".git")), common)
 
 
 def path_from(root: Path, path: Path) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lint_sessions.registry import INVALID_SYNTAX
+from lint_sessions.finding import INVALID_SYNTAX
 from lint_sessions.report import Sources, path_from
 from lint_sessions.report.fingerprint import fingerprints
 

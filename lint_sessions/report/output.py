@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from lint_sessions.report import Sources, gitlab, joblog, junit, ruffjson, sarif, statistics, text
+from lint_sessions.report import Sources, text
 from lint_sessions.report.terminal import Style, wants_colour
 from lint_sessions.write import put
 
@@ -83,7 +83,10 @@ def write(output: Output, results: Results, stream: TextIO, *, color: str) -> No
 
 def render(form: str, results: Results, style: Style) -> Iterator[str]:
     findings, sources, root, unsafe = results.findings, results.sources, results.root, results.unsafe
+    # What one format takes is imported for it alone: an answer from the cache takes less time than all of them.
     if results.statistics and form in COUNTED:
+        from lint_sessions.report import statistics
+
         if form == "json":
             yield statistics.records(findings, results.statistics, unsafe=unsafe)
         else:
@@ -97,18 +100,32 @@ def render(form: str, results: Results, style: Style) -> Iterator[str]:
             case "grouped":
                 yield from text.grouped(findings, style, unsafe=unsafe)
             case "json":
+                from lint_sessions.report import ruffjson
+
                 yield ruffjson.records(findings, sources)
             case "json-lines":
+                from lint_sessions.report import ruffjson
+
                 yield from ruffjson.lines(findings, sources)
             case "sarif":
+                from lint_sessions.report import sarif
+
                 yield sarif.report(findings, sources, root, complete=results.complete)
             case "github":
+                from lint_sessions.report import joblog
+
                 yield from joblog.github(findings, sources, root, unsafe=unsafe)
             case "gitlab":
+                from lint_sessions.report import gitlab
+
                 yield gitlab.report(findings, sources, root)
             case "junit":
+                from lint_sessions.report import junit
+
                 yield junit.report(findings, sources, root, unsafe=unsafe)
             case "azure":
+                from lint_sessions.report import joblog
+
                 yield from joblog.azure(findings)
     if form in READ_BY_PEOPLE:
         yield from results.remarks

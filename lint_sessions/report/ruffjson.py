@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from lint_sessions.pages import address
-from lint_sessions.registry import INVALID_SYNTAX
+from lint_sessions.finding import INVALID_SYNTAX
+from lint_sessions.published import address
 from lint_sessions.report import Sources, file_name
 
 if TYPE_CHECKING:

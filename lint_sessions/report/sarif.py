@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 from lint_sessions import __version__
 from lint_sessions.finding import Safety
-from lint_sessions.pages import Page, address, markdown, pages
+from lint_sessions.pages import Page, markdown, pages
+from lint_sessions.published import address
 from lint_sessions.report import STDIN, Sources, path_from
 from lint_sessions.report.fingerprint import fingerprints
 

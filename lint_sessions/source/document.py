@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from lint_sessions import disk
 from lint_sessions.source.cut import NEWLINE, Kind, Piece, cut, cut_class
 from lint_sessions.source.parse import parse
 from lint_sessions.source.places import Places
@@ -48,14 +49,16 @@ class Document:
     def read(cls, path: Path) -> Document:
         """The document at `path`. Raises SourceError."""
         try:
-            data = path.read_bytes()
+            data = disk.read_bytes(path)
         except FileNotFoundError:
             raise SourceError("no such file") from None
         except IsADirectoryError:
             raise SourceError("is a folder") from None
         except PermissionError:
             raise SourceError(
-                "is a folder" if path.is_dir() else "no permission to read it; allow it, or add it to extend-exclude"
+                "is a folder"
+                if disk.is_dir(path)
+                else "no permission to read it; allow it, or add it to extend-exclude"
             ) from None
         except OSError as error:
             raise SourceError(f"can't be read: {error.strerror or error}") from None

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pathspec
 
+from lint_sessions import disk
+
 Problem = tuple[Path, str]
 
 
@@ -21,14 +23,14 @@ def discover(paths: Sequence[Path], *, root: Path, exclude: Sequence[str]) -> tu
     problems: list[Problem] = []
     walk = _Walk(os.path.abspath(root), exclude)
     for path in paths:
-        if path.is_dir():
+        if disk.is_dir(path):
             for file, real, problem in walk.below(path):
                 if problem is None:
                     files.setdefault(real, file)
                 else:
                     problems.append((file, problem))
-        elif path.is_file():
-            files.setdefault(os.path.realpath(path), path)
+        elif disk.is_file(path):
+            files.setdefault(disk.realpath(path), path)
         else:
             problems.append((path, _why_not(path)))
     return sorted(files.values()), problems
@@ -37,7 +39,7 @@ def discover(paths: Sequence[Path], *, root: Path, exclude: Sequence[str]) -> tu
 def _why_not(path: Path) -> str:
     if path.is_symlink():
         return "a symbolic link that leads nowhere"
-    return "is no regular file" if path.exists() else "no such file or folder"
+    return "is no regular file" if disk.exists(path) else "no such file or folder"
 
 
 class _Patterns:
@@ -87,12 +89,11 @@ class _Walk:
         absolute = os.path.abspath(top)
         if self._leaves_out_all(absolute):
             return
-        pending = [(top, absolute, os.path.realpath(top))]
+        pending = [(top, absolute, disk.realpath(top))]
         while pending:
             shown, folder, real = pending.pop()
             try:
-                with os.scandir(folder) as scanned:
-                    entries = sorted(scanned, key=lambda entry: entry.name)
+                entries = disk.entries(folder)
             except OSError as error:
                 yield shown, real, f"can't be listed: {error.strerror or error}"
                 continue
@@ -106,9 +107,9 @@ class _Walk:
                 if is_folder:
                     pending.append((shown / entry.name, entry.path, path))
                 # Not `entry.is_file()`, which raises an error where links lead in a circle.
-                elif entry.is_file(follow_symlinks=False) or Path(entry.path).is_file():
-                    yield shown / entry.name, os.path.realpath(path) if entry.is_symlink() else path, None
-                elif not Path(entry.path).is_dir():
+                elif entry.is_file(follow_symlinks=False) or disk.is_file(Path(entry.path)):
+                    yield shown / entry.name, disk.realpath(path) if entry.is_symlink() else path, None
+                elif not disk.is_dir(Path(entry.path)):
                     yield shown / entry.name, path, _why_not(Path(entry.path))
 
     def _leaves_out(self, folder: str, path: str, is_folder: bool) -> bool:
@@ -135,7 +136,7 @@ class _Walk:
         if folder not in self._known:
             place = Path(folder)
             own = _ignore_file(folder, place / ".gitignore")
-            if (place / ".git").exists():
+            if disk.exists(place / ".git"):
                 self._known[folder] = (*own, *_ignore_file(folder, place / ".git" / "info" / "exclude"))
             elif place.parent == place or (above := self._ignore_files(str(place.parent))) is None:
                 self._known[folder] = None
@@ -154,7 +155,7 @@ def _inside(path: str, folder: str) -> str:
 
 def _ignore_file(folder: str, path: Path) -> tuple[tuple[str, _Patterns], ...]:
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = disk.read_bytes(path).decode("utf-8", "replace").splitlines()
     except OSError:
         return ()
     return ((folder, _Patterns(lines)),)

@@ -1,0 +1,260 @@
+"""What is known is told again as it was; what may have changed is found out anew."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lint_sessions import linting
+from lint_sessions.cache import FOLDER, MOST_ENTRIES
+from lint_sessions.cli import main
+from lint_sessions.run import Run
+
+FACTORY = "from sqlalchemy import create_engine\nfrom sqlalchemy.orm import sessionmaker\n\nSessionLocal = sessionmaker(create_engine('sqlite:///db'))\n"
+LEAK = "from db import SessionLocal\n\n\ndef read():\n    db = SessionLocal()\n    return db.execute('q').all()\n"
+CLEAN = LEAK.replace("db = SessionLocal()", "with SessionLocal() as db:").replace("    return", "        return")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "pyproject.toml").write_text("")
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "__init__.py").write_text("")
+    (tmp_path / "db.py").write_text(FACTORY)
+    (tmp_path / "app" / "users.py").write_text(LEAK)
+    for path in (tmp_path, *tmp_path.rglob("*")):
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LINT_SESSIONS_CACHE_DIR", raising=False)
+    return tmp_path
+
+
+class Runs:
+    """Runs of the command: what they print, and whether they had to find it out."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        self.capsys = capsys
+        self.worked = 0
+        lint_paths = linting.lint_paths
+
+        def counted(run: Run) -> int | None:
+            self.worked += 1
+            return lint_paths(run)
+
+        monkeypatch.setattr(linting, "lint_paths", counted)
+
+    def __call__(self, *options: str) -> tuple[int, str, str]:
+        status = main(["check", *options])
+        return (status, *self.capsys.readouterr())
+
+    def is_known(self, *options: str) -> bool:
+        """Whether the answer is at hand; and if so, whether it is what a run finds that has no cache."""
+        before = self.worked
+        told = self(*options)
+        if self.worked > before:
+            return False
+        assert told == self(*options, "--no-cache")
+        return True
+
+
+@pytest.fixture
+def runs(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Runs:
+    return Runs(capsys, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param((), id="text"),
+        pytest.param(("--cache-dir", "app/kept"), id="kept among what is checked"),
+        pytest.param(("--output-format", "json"), id="fixes and traces"),
+        pytest.param(("--output-format", "sarif"), id="paths from the root"),
+        pytest.param(("--statistics",), id="counts"),
+        pytest.param(("--select", "LS3", "app"), id="some rules, some files"),
+        pytest.param(("broken.py", "missing.py", "app"), id="input that cannot be used"),
+    ],
+)
+def test_the_second_run_tells_the_same(project: Path, runs: Runs, options: tuple[str, ...]) -> None:
+    (project / "broken.py").write_bytes(b"x = '\xff'\n")
+    first = runs(*options)
+    assert runs.worked == 1
+    assert runs.is_known(*options)
+    assert first == runs(*options)
+
+
+def test_an_answer_takes_no_analysis(project: Path) -> None:
+    code = "import sys; from lint_sessions.cli import main; main(['check']); print([m for m in ('libcst', 'pathspec', 'lint_sessions.engine') if m in sys.modules])"
+    for expected in ("'libcst'", "[]"):
+        told = subprocess.run([sys.executable, "-c", code], cwd=project, capture_output=True, text=True, check=True)
+        assert expected in told.stdout.splitlines()[-1]
+
+
+def _edit(project: Path) -> None:
+    (project / "app" / "users.py").write_text(CLEAN)
+
+
+def _edit_same_size_and_time(project: Path) -> None:
+    path = project / "app" / "users.py"
+    path.write_text(LEAK.replace("q", "r"))
+    os.utime(path, (1_000_000_000, 1_000_000_000))
+
+
+def _shadow(project: Path) -> None:
+    (project / "app" / "db").mkdir()
+    (project / "app" / "db" / "__init__.py").write_text("SessionLocal = None\n")
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "an edit": _edit,
+    "an edit that keeps size and time": _edit_same_size_and_time,
+    "a new file": lambda root: (root / "app" / "new.py").write_text(LEAK),
+    "a file less": lambda root: (root / "db.py").unlink(),
+    "a module that another now shadows": _shadow,
+    "the configuration": lambda root: (root / "pyproject.toml").write_text(
+        "[tool.lint-sessions]\nignore = ['LS301']\n"
+    ),
+    "a nearer configuration": lambda root: (root / "app" / "lint-sessions.toml").write_text("ignore = ['LS301']\n"),
+    "a requirement": lambda root: (root / "requirements.txt").write_text("fastapi==0.100\n"),
+    "an ignore file": lambda root: (root / ".gitignore").write_text("app\n"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_is_seen(project: Path, runs: Runs, change: str) -> None:
+    runs()
+    CHANGES[change](project)
+    assert runs()[:2] == runs("--no-cache")[:2]
+    assert runs.worked == 3
+    assert runs.is_known()
+
+
+def test_what_was_asked_matters(project: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs()
+    assert not runs.is_known("--select", "LS4")
+    assert not runs.is_known("--isolated")
+    assert not runs.is_known("app")
+    monkeypatch.chdir(project / "app")
+    assert not runs.is_known()
+
+
+def test_a_fresh_file_is_compared_by_what_it_holds(project: Path, runs: Runs) -> None:
+    """A file may change twice within one tick of the clock of its file system."""
+    path = project / "app" / "users.py"
+    path.write_text(LEAK)
+    stamp = path.stat()
+    runs()
+    path.write_text(LEAK.replace("q", "r"))
+    os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    assert not runs.is_known()
+
+
+def _entries(project: Path) -> list[Path]:
+    return sorted((project / FOLDER).glob("*.json"))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda data: data[: len(data) // 2], id="torn"),
+        pytest.param(lambda _: b"", id="empty"),
+        pytest.param(lambda data: data.replace(b"LS301", b"LS302"), id="changed"),
+        pytest.param(lambda _: b"\xff\xfe", id="no text"),
+        pytest.param(lambda data: b"0" * 32 + data[32:], id="another checksum"),
+    ],
+)
+def test_a_spoilt_entry_is_never_believed(project: Path, runs: Runs, spoil: Callable[[bytes], bytes]) -> None:
+    told = runs()
+    [entry] = _entries(project)
+    entry.write_bytes(spoil(entry.read_bytes()))
+    assert runs() == told
+    assert runs.worked == 2
+    assert runs.is_known()
+
+
+@pytest.mark.usefixtures("project")
+def test_an_entry_of_another_version_is_not_asked(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs()
+    monkeypatch.setattr("lint_sessions.cache.__version__", "99.0")
+    assert not runs.is_known()
+
+
+@pytest.mark.usefixtures("project")
+def test_an_entry_in_another_format(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs()
+    monkeypatch.setattr("lint_sessions.cache._FORMAT", 99)
+    assert not runs.is_known()
+
+
+def test_where_it_is_kept(
+    project: Path, runs: Runs, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs("--no-cache")
+    assert not (project / FOLDER).exists()
+    other = tmp_path_factory.mktemp("other")
+    runs("--cache-dir", str(other / "a"))
+    monkeypatch.setenv("LINT_SESSIONS_CACHE_DIR", str(other / "b"))
+    runs()
+    assert [len(list((other / name).glob("*.json"))) for name in "ab"] == [1, 1]
+    assert not (project / FOLDER).exists()
+    monkeypatch.delenv("LINT_SESSIONS_CACHE_DIR")
+    runs()
+    assert (project / FOLDER / ".gitignore").read_text() == "*\n"
+    assert (project / FOLDER / "CACHEDIR.TAG").read_text().startswith("Signature: 8a477f597d28d172789f06886806bc55")
+
+
+def test_no_project_no_cache(tmp_path: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    if any(
+        (place / mark).exists()
+        for place in tmp_path.parents
+        for mark in (".git", "pyproject.toml", "setup.cfg", "setup.py")
+    ):
+        pytest.skip("the folder for temporary files lies in a project")
+    (tmp_path / "a.py").write_text(FACTORY)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LINT_SESSIONS_CACHE_DIR", raising=False)
+    runs()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.py"]
+
+
+def test_a_folder_that_cannot_be_written_to_does_no_harm(project: Path, runs: Runs) -> None:
+    (project / FOLDER).write_text("a file in its place")
+    first = runs()
+    assert runs() == first
+    assert runs.worked == 2
+
+
+def test_fixes_are_worked_out_anew(project: Path, runs: Runs) -> None:
+    runs()
+    runs("--fix", "--unsafe-fixes")
+    assert (project / "app" / "users.py").read_text() == CLEAN
+    assert runs()[0] == 0
+
+
+def test_a_baseline_learns_what_did_not_run(project: Path, runs: Runs) -> None:
+    runs("--write-baseline", "known.json")
+    for _ in range(2):
+        status, told, _ = runs("--baseline", "known.json")
+        assert (status, "Forgave 1 problem" in told) == (0, True)
+    _edit(project)
+    assert "is found no more" in runs("--baseline", "known.json")[1]
+    assert "is found no more" in runs("--baseline", "known.json")[1]
+    assert "is found no more" not in runs("--baseline", "known.json", "--ignore", "LS301")[1]
+
+
+def test_old_answers_go(project: Path, runs: Runs) -> None:
+    (project / FOLDER).mkdir()
+    for number in range(MOST_ENTRIES + 5):
+        old = project / FOLDER / f"{number:032}.json"
+        old.write_text("")
+        os.utime(old, (number, number))
+    runs()
+    left = _entries(project)
+    assert len(left) == MOST_ENTRIES
+    assert sum(path.stat().st_size > 0 for path in left) == 1
+    assert not (project / FOLDER / f"{0:032}.json").exists()
