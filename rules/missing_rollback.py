@@ -17,6 +17,8 @@ from lint_sessions.project.annotations import may_be_none
 from lint_sessions.project.names import Binding, dotted, path_to, walk
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.scripts import runs_once
+from lint_sessions.project.sessions import Types
+from lint_sessions.project.types import FunctionType
 from lint_sessions.rule import Rule, TraceStep
 
 _DATABASE_ERRORS = frozenset(
@@ -156,7 +158,7 @@ def _roll_back_first(context: Context, scope: Scope, poisoned: Poisoned, runs: L
     is_path = not (site.acquired or site.key.startswith("param:") or site.key.isdigit())
     if name is None and is_path and site.key.count(".") < 2:  # nobody reaches through an object for its session
         name = site.key
-    if name is None or not _is_held(name, scope, handler):
+    if name is None or not _is_held(context.types, name, scope, handler):
         return None
     call = f"await {name}.rollback()" if site.flavor.is_async else f"{name}.rollback()"
     first = handler.body.body[0]
@@ -177,7 +179,7 @@ def _roll_back_first(context: Context, scope: Scope, poisoned: Poisoned, runs: L
     return Fix("Roll back first", Safety.SAFE if _is_all_lost(poisoned, runs) else Safety.UNSAFE, (edit,))
 
 
-def _is_held(name: str, scope: Scope, handler: cst.ExceptHandler) -> bool:
+def _is_held(types: Types, name: str, scope: Scope, handler: cst.ExceptHandler) -> bool:
     """Whether a name holds a session whichever way a run comes to a handler: is bound, and not to None."""
     bound = [binding for binding, _ in scope.bound(name)]
     if not bound or scope.function is None:
@@ -188,9 +190,9 @@ def _is_held(name: str, scope: Scope, handler: cst.ExceptHandler) -> bool:
             case cst.Try(body=body) | cst.TryStar(body=body) if inner is handler:
                 inside = [binding for binding in bound if _is_in(binding, body)]
                 if inside:
-                    first = body.body[0]  # nothing fails before it
+                    first = body.body[0]  # nothing fails before it, nor in it
                     is_first = isinstance(first, cst.SimpleStatementLine) and all(_is_in(b, first) for b in inside)
-                    return is_first and not any(_is_none(binding) for binding in inside)
+                    return is_first and all(_is_opened(types, binding, scope) for binding in inside)
             case cst.Try() | cst.TryStar() | cst.While() if any(_is_none(b) and _is_in(b, outer) for b in bound):
                 return False  # before, in the body or in the last turn
             case cst.With(items=items) if any(_is_in(binding, item) for binding in bound for item in items):
@@ -208,6 +210,12 @@ def _is_held(name: str, scope: Scope, handler: cst.ExceptHandler) -> bool:
                     if inside and isinstance(statement, cst.SimpleStatementLine):
                         return True
     return any(isinstance(b.node, cst.Param) and not may_be_none(b.node) for b in bound)
+
+
+def _is_opened(types: Types, binding: Binding, scope: Scope) -> bool:
+    """Whether a name is bound to a session by a call that does not fail: of a factory, not of a function around it."""
+    value = binding.value
+    return isinstance(value, cst.Call) and not isinstance(types.infer(value.func, scope), FunctionType)
 
 
 def _is_in(binding: Binding, node: cst.CSTNode) -> bool:

@@ -282,7 +282,7 @@ class Watched(Session):
         self.guard(super().add, (row,), {})
 
     def flush(self, *args: Any, **options: Any) -> None:
-        if not self.depth and STAGE.run is not None and not self.new and not self.shut:
+        if not self.depth and STAGE.run is not None and not self.new and not self.over:
             self.guard(super().add, (Item(),), {})
         self.guard(super().flush, args, options)
 
