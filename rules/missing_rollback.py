@@ -160,6 +160,8 @@ def _roll_back_first(context: Context, scope: Scope, poisoned: Poisoned, runs: L
         name = site.key
     if name is None or not _is_held(context.types, name, scope, handler):
         return None
+    if _drops_sound_work(context, scope, poisoned, runs):
+        return None
     call = f"await {name}.rollback()" if site.flavor.is_async else f"{name}.rollback()"
     first = handler.body.body[0]
     start, end = (context.document.offset(place) for place in context.block.span(first))
@@ -233,10 +235,28 @@ def _is_all_lost(poisoned: Poisoned, runs: Lifecycle) -> bool:
         return False
     if isinstance(poisoned.failed, cst.Yield):
         return False  # whoever is lent the session may have written something before a query of theirs failed
-    for spared, is_at_work in runs.spared[handler]:
-        if spared == site and (is_at_work or not (site.acquired or _is_for_databases(handler.type))):
-            return False
-    return True
+    return not any(
+        spared.site == site and (spared.is_at_work or not (site.acquired or _is_for_databases(handler.type)))
+        for spared in runs.spared[handler]
+    )
+
+
+def _drops_sound_work(context: Context, scope: Scope, poisoned: Poisoned, runs: Lifecycle) -> bool:
+    """Whether an error that has nothing to do with the database may find something written that is not for the handler
+    to undo: what stands before its `try`, in earlier turns of a loop, or in a caller."""
+    function, site, handler = scope.function, poisoned.site, poisoned.handler
+    sound = [s for s in runs.spared.get(handler, ()) if s.site == site and not s.is_of_database]
+    if function is None or not sound or _is_for_databases(handler.type):
+        return False
+    is_new = site.acquired or context.wiring.is_route(scope) or context.wiring.is_injected(scope)
+    if not is_new and not isinstance(poisoned.failed, cst.Yield):
+        return True
+    path = path_to(function, handler)
+    guarded = next(node for node in reversed(path) if isinstance(node, (cst.Try, cst.TryStar)))
+    own = set(walk(guarded.body))
+    in_loop = any(isinstance(node, (cst.For, cst.While)) for node in path[: path.index(guarded)])
+    stays = in_loop and not any(isinstance(part, cst.Attribute) and part.attr.value == "commit" for part in own)
+    return any(s.unsaved is not None and (stays or s.unsaved.node not in own) for s in sound)
 
 
 def _is_for_databases(kind: cst.BaseExpression | None) -> bool:

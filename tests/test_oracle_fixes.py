@@ -82,13 +82,28 @@ def _fixed(function: str) -> list[fixing.Fixed]:
     return check(f"{PRELUDE}\n\n{dedent(function).strip()}\n")
 
 
-def test_rollback_that_undoes_what_is_sound_is_unsafe() -> None:
+def test_rollback_that_undoes_what_is_sound_is_not_offered() -> None:
     """`work` raises what leaves the session sound: the row added before is stored on such a run."""
     made = _fixed("""
         def f(item):
             with SessionLocal() as db:
                 db.add(item)
                 try:
+                    work(1)
+                    db.flush()
+                except Exception:
+                    pass
+                db.commit()
+    """)
+    assert made == []
+
+
+def test_rollback_that_undoes_what_the_handler_is_for_is_unsafe() -> None:
+    made = _fixed("""
+        def f(item):
+            with SessionLocal() as db:
+                try:
+                    db.add(item)
                     work(1)
                     db.flush()
                 except Exception:

@@ -17,7 +17,7 @@ from lint_sessions.flow.conditions import decide
 from lint_sessions.flow.evaluate import Evaluator
 from lint_sessions.flow.graph import Action, BasicBlock, Graph, Step
 from lint_sessions.flow.handlers import dispatch, exception_of
-from lint_sessions.flow.lifecycle import Exit, Leak, Lifecycle, Lost, Pause
+from lint_sessions.flow.lifecycle import Exit, Leak, Lifecycle, Lost, Pause, Spared
 from lint_sessions.flow.liveness import Liveness, asked
 from lint_sessions.flow.managers import enter, leave, leave_error
 from lint_sessions.flow.state import (
@@ -296,9 +296,11 @@ class Exploration:
     def handle(self, node: cst.ExceptHandler | cst.ExceptStarHandler, state: State) -> tuple[list[State], list[State]]:
         taken, going = dispatch(self.run, [node.type], state) if node.type is not None else ([state], [])
         spared = self.result.spared.setdefault(node, set())
-        for site, session in (pair for s in taken for pair in s.sessions):
-            if session.failed is None and (session.phase is Phase.IDLE or session.is_at_work):
-                spared.add((site, session.is_at_work))
+        for reached in taken:
+            of_database = reached.raised is not None and reached.raised.cause is Cause.DATABASE
+            for site, session in reached.sessions:
+                if session.failed is None and (session.phase is Phase.IDLE or session.is_at_work):
+                    spared.add(Spared(site, session.is_at_work, of_database, session.unsaved))
         inside = [swallow(s, node).wait(node, s.raised).note(node, "caught") for s in taken]
         if node.name is not None:
             inside = [self.run.assign(node.name.name, Truth.SOME, s) for s in inside]

@@ -23,6 +23,7 @@ from lint_sessions.flow.state import (
 from lint_sessions.flow.values import (
     Site,
     Value,
+    Write,
 )
 
 
@@ -81,6 +82,19 @@ class Pause:
 
 
 @dataclass(frozen=True)
+class Spared:
+    """A session that is sound where a handler begins."""
+
+    site: Site
+    is_at_work: bool
+    """Whether this function has begun its work."""
+    is_of_database: bool
+    """Whether the handler takes an error of the database."""
+    unsaved: Write | None
+    """What has been written and not committed by then."""
+
+
+@dataclass(frozen=True)
 class Lost:
     """Something written that is never stored: the session is closed with no commit since."""
 
@@ -111,8 +125,8 @@ class Lifecycle:
     begun_twice: list[BegunTwice] = field(default_factory=list)
     paused: list[Pause] = field(default_factory=list)
     """Of a generator that is followed to its yields: where it stands."""
-    spared: dict[cst.CSTNode, set[tuple[Site, bool]]] = field(default_factory=dict)
-    """By handler: the sessions that are sound on some path to it, and whether this function has begun their work."""
+    spared: dict[cst.CSTNode, set[Spared]] = field(default_factory=dict)
+    """By handler: the sessions that are sound on some path to it."""
     gave_up: bool = False
 
     def leak_of(self, site: Site, *, lent: bool) -> Leak | None:
