@@ -108,7 +108,9 @@ class Lines:
         return range(first, rows.stop)
 
     def blank(self, rows: range) -> range:
-        """The blank rows at the beginning of some rows."""
+        """The blank rows at the beginning of some rows; not where a backslash goes on to them."""
+        if self.text(rows.start - 1).rstrip().endswith("\\"):
+            return range(rows.start, rows.start)
         stop = next((row for row in rows if self.text(row).strip()), rows.stop)
         return range(rows.start, stop)
 

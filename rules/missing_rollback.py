@@ -246,7 +246,7 @@ def _drops_sound_work(context: Context, scope: Scope, poisoned: Poisoned, runs: 
     to undo: what stands before its `try`, in earlier turns of a loop, or in a caller."""
     function, site, handler = scope.function, poisoned.site, poisoned.handler
     sound = [s for s in runs.spared.get(handler, ()) if s.site == site and not s.is_of_database]
-    if function is None or not sound or _is_for_databases(handler.type):
+    if function is None or not sound or not isinstance(handler, cst.ExceptHandler) or _is_for_databases(handler.type):
         return False
     is_new = site.acquired or context.wiring.is_route(scope) or context.wiring.is_injected(scope)
     if not is_new and not isinstance(poisoned.failed, cst.Yield):
