@@ -32,7 +32,7 @@ def check(asked: Namespace) -> int:
         return UNUSABLE
     try:
         named = asked.output_format or ()
-        run.outputs = output.plan(named, asked.output_file, bool(asked.statistics), os.environ)
+        run.outputs = output.plan(named, asked.output_file, bool(asked.statistics), os.environ, explain=asked.explain)
         run.sieve = Sieve.of(asked)
     except (output.OutputError, SiftError) as error:
         run.problem("command line", str(error))
@@ -147,7 +147,14 @@ def _tell(run: Run, stream: TextIO) -> int:
     left = [] if run.asked.fix_only else [*run.sieve.remarks, summary]
     remarks = [] if run.asked.quiet else [*remarks, *left]
     results = output.Results(
-        findings, run.sources, run.root, remarks, not run.unusable and not run.faults, unsafe, run.asked.statistics
+        findings,
+        run.sources,
+        run.root,
+        remarks,
+        not run.unusable and not run.faults,
+        unsafe,
+        run.asked.statistics,
+        run.asked.explain,
     )
     for one in run.outputs:
         try:

@@ -10,15 +10,22 @@ import inspect
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from lint_sessions.config.reference import reference
 from lint_sessions.config.schema import schema
 from lint_sessions.finding import INVALID_SYNTAX, UNUSED_SUPPRESSION, Safety
-from lint_sessions.published import page_file
+from lint_sessions.published import address, page_file
 from lint_sessions.registry import known, rules
 from lint_sessions.rule import Rule
+
+OBSERVED = "observed.json"
+"""The file of this package with all that the fixtures' probes have counted, by rule."""
+
+DEMO = "demo/app.py.txt"
+"""What `lint-sessions demo` writes: the application of a fixture."""
 
 SECTIONS = (
     "What it does",
@@ -99,6 +106,15 @@ Safe: the comment goes, or the name in it.
 
 
 @dataclass(frozen=True)
+class Observed:
+    """What was counted when a rule's applications ran: by application, then by what was counted."""
+
+    misuse: Mapping[str, Mapping[str, int]]
+    fixed: Mapping[str, Mapping[str, int]]
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Page:
     """All there is to say about one rule."""
 
@@ -108,6 +124,7 @@ class Page:
     sections: tuple[tuple[str, str], ...]
     default: bool
     fixable: Safety | None
+    observed: Observed | None = None
 
     @property
     def file(self) -> str:
@@ -122,15 +139,6 @@ class Page:
         return self.fixable.value if self.fixable else "none"
 
 
-@dataclass(frozen=True)
-class Observed:
-    """What was counted when a rule's applications ran: by application, then by what was counted."""
-
-    misuse: Mapping[str, Mapping[str, int]]
-    fixed: Mapping[str, Mapping[str, int]]
-    versions: Mapping[str, str]
-
-
 def pages() -> tuple[Page, ...]:
     """A page for each rule, sorted by code."""
     syntax = Page(*INVALID_SYNTAX, *_parts(_INVALID_SYNTAX_PAGE), default=True, fixable=None)
@@ -140,13 +148,13 @@ def pages() -> tuple[Page, ...]:
 
 def page_of(rule: type[Rule]) -> Page:
     summary, sections = _parts(inspect.cleandoc(rule.__doc__ or ""))
-    return Page(rule.code, rule.rule_name(), summary, sections, rule.default, rule.fixable)
+    return Page(rule.code, rule.rule_name(), summary, sections, rule.default, rule.fixable, _observed().get(rule.code))
 
 
-def markdown(page: Page, observed: Observed | None = None) -> str:
+def markdown(page: Page) -> str:
     """The page as a document."""
     facts = f"Code `{page.code}` · {'on by default' if page.default else 'opt-in'} · fix: {page.fix}"
-    sections = [*page.sections, *([("Observed", _observed_table(page, observed))] if observed else [])]
+    sections = [*page.sections, *([("Observed", _observed_table(page, page.observed))] if page.observed else [])]
     parts = [f"# {page.name} ({page.code})", facts, page.summary]
     return "\n\n".join([*parts, *(f"## {title}\n\n{body}" for title, body in sections)]) + "\n"
 
@@ -163,7 +171,8 @@ def table(of: Iterable[Page]) -> str:
 
 def documents(root: Path) -> dict[Path, str]:
     """Every generated file of the checkout at `root`, and what it should hold."""
-    wanted = {root / "docs" / "rules" / page.file: markdown(page, _observed(root, page)) for page in pages()}
+    now = [replace(page, observed=observed(root, page)) for page in pages()]
+    wanted = {root / "docs" / "rules" / page.file: markdown(page) for page in now}
     readme = root / "README.md"
     before, start, rest = readme.read_text("utf-8").partition(TABLE_START)
     _, end, after = rest.partition(TABLE_END)
@@ -171,6 +180,8 @@ def documents(root: Path) -> dict[Path, str]:
         raise ValueError(f"{readme} has no place for the table of rules: {TABLE_START} … {TABLE_END}")
     return {
         **wanted,
+        root / "lint_sessions" / OBSERVED: _shipped(now),
+        root / "lint_sessions" / DEMO: (root / "fixtures" / "unclosed_session" / "app.py").read_text("utf-8"),
         readme: f"{before}{start}\n{table(pages())}\n{end}{after}",
         root / "docs" / "configuration.md": reference(),
         root / "docs" / "lint-sessions.schema.json": schema(known()),
@@ -229,12 +240,39 @@ def _with_code(lines: Iterable[str]) -> Iterator[tuple[str, bool]]:
         yield line, in_code
 
 
-def _observed(root: Path, page: Page) -> Observed | None:
+def observed(root: Path, page: Page) -> Observed | None:
+    """What was recorded in the checkout at `root`."""
     file = root / "fixtures" / page.stem / "observed.json"
     if not file.is_file():
         return None
     record = json.loads(file.read_text("utf-8"))
     return Observed(record["misuse"], record["fixed"], record["versions"])
+
+
+@cache
+def _observed() -> Mapping[str, Observed]:
+    """The same as it is shipped, by the codes of the rules."""
+    records = json.loads((Path(__file__).parent / OBSERVED).read_text("utf-8"))
+    return {code: Observed(record["misuse"], record["fixed"], record["versions"]) for code, record in records.items()}
+
+
+def _shipped(found: Iterable[Page]) -> str:
+    records = {page.code: asdict(page.observed) for page in found if page.observed is not None}
+    return json.dumps(records, indent=1) + "\n"
+
+
+def record(page: Page) -> dict[str, object]:
+    """The page for a program."""
+    return {
+        "code": page.code,
+        "name": page.name,
+        "summary": page.summary,
+        "default": page.default,
+        "fix": page.fix,
+        "sections": dict(page.sections),
+        "observed": page.observed and asdict(page.observed),
+        "url": address(page.code, page.name),
+    }
 
 
 def _observed_table(page: Page, observed: Observed) -> str:

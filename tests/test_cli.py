@@ -329,7 +329,6 @@ class TestStatus:
             pytest.param(["check", "--select", "LS999"], "command line: `--select`: no rule", id="selector"),
             pytest.param(["check", "--ignore", "invalid-sintax"], "did you mean `invalid-syntax`?", id="suggestion"),
             pytest.param(["rule", "LS999"], "no rule is named LS999", id="no-such-rule"),
-            pytest.param(["rule", "LS31"], "no rule is named LS31; name one of LS310", id="prefix-for-a-rule"),
             pytest.param(["rule", "zzz"], "`lint-sessions rules` lists all", id="nothing-like-a-rule"),
         ],
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -143,9 +144,8 @@ class TestPages:
         return pages.page_of(LostSession)
 
     def test_a_docstring_becomes_a_page(self) -> None:
-        assert pages.markdown(
-            self.page(), pages.Observed({"app": {"lost": 2}}, {"app": {"lost": 0}}, {"python": "3.14"})
-        ) == (
+        observed = pages.Observed({"app": {"lost": 2}}, {"app": {"lost": 0}}, {"python": "3.14"})
+        assert pages.markdown(replace(self.page(), observed=observed)) == (
             "# lost-session (LS999)\n\n"
             "Code `LS999` · opt-in · fix: none\n\n"
             "Session is lost.\n\n"

@@ -10,7 +10,8 @@ COMMANDS: Final = {
     "check": "check files and folders",
     "completion": "print what makes a shell complete",
     "config": "show what is configured for a file, and where",
-    "rule": "explain a rule",
+    "demo": "show a leak, how it fails and how it is fixed",
+    "rule": "explain rules, with the harm that was measured",
     "rules": "list all rules",
 }
 """Name to one line of help; the module has the name of the command."""

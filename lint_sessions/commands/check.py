@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace
 
 from lint_sessions.commands.arguments import add_configuration
 from lint_sessions.commands.colour import add_colour
 from lint_sessions.report import FORMATS
 
-STATUSES = """\
-exit status: 0 no findings; 1 findings, or with --diff something to fix;
-             2 wrong usage, or input that cannot be used; 3 a fault of ours
-"""
+STATUSES = "exit status: 0 clean, 1 findings, 2 wrong usage or unusable input, 3 our fault"
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -48,10 +45,15 @@ def add_options(parser: ArgumentParser) -> None:
         "--output-format", type=_output, action="append", metavar="FORMAT", help=f"{', '.join(FORMATS)}; or FORMAT:FILE"
     )
     add("--output-file", "-o", metavar="FILE", help="write there what would be printed")
-    add("--statistics", action="store_const", const="rule", help="count by rule, and print no findings")
+    add("--statistics", action="store_const", const="rule", help=SUPPRESS)
     add(
-        "--statistics-by", dest="statistics", choices=("rule", "module"), metavar="WHAT", help="count by rule or module"
+        "--statistics-by",
+        dest="statistics",
+        choices=("rule", "module", "fixability"),
+        metavar="WHAT",
+        help="count by rule (also --statistics), module, fixability",
     )
+    add("--explain", action="store_true", help="tell of each rule found why, and what was measured")
     add("--exit-zero", action="store_true", help="exit with 0 even if there are findings")
     volume = output.add_mutually_exclusive_group()
     volume.add_argument("--quiet", "-q", action="store_true", help="print findings and problems only")

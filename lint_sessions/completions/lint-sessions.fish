@@ -50,7 +50,7 @@ function _shtab_lint_sessions_using
   test "$_shtab_lint_sessions_cmdpath" = "$argv"
 end
 
-set -g _shtab_lint_sessions_commands check completion config rule rules
+set -g _shtab_lint_sessions_commands check completion config demo rule rules
 set -g _shtab_lint_sessions_opts_with_value --baseline --cache-dir --color --config --diff-base --extend-select --ignore --jobs --output-file --output-format --select --statistics-by --stdin-filename --write-baseline -j -o
 
 complete -c lint-sessions -e
@@ -80,8 +80,8 @@ complete -c lint-sessions -n '_shtab_lint_sessions_using check' -l diff-base -x 
 complete -c lint-sessions -n '_shtab_lint_sessions_using check' -l add-noqa -d 'silence each finding by a comment'
 complete -c lint-sessions -n '_shtab_lint_sessions_using check' -l output-format -xka "text concise grouped json json-lines sarif github gitlab junit azure" -d 'text, concise, grouped, json, json-lines, sarif, github, gitlab, junit, azure; or FORMAT:FILE'
 complete -c lint-sessions -n '_shtab_lint_sessions_using check' -l output-file -s o -xka "(__fish_complete_path (commandline -ct))" -d 'write there what would be printed'
-complete -c lint-sessions -n '_shtab_lint_sessions_using check' -l statistics -d 'count by rule, and print no findings'
-complete -c lint-sessions -n '_shtab_lint_sessions_using check' -l statistics-by -xka "rule module" -d 'count by rule or module'
+complete -c lint-sessions -n '_shtab_lint_sessions_using check' -l statistics-by -xka "rule module fixability" -d 'count by rule (also --statistics), module, fixability'
+complete -c lint-sessions -n '_shtab_lint_sessions_using check' -l explain -d 'tell of each rule found why, and what was measured'
 complete -c lint-sessions -n '_shtab_lint_sessions_using check' -l exit-zero -d 'exit with 0 even if there are findings'
 complete -c lint-sessions -n '_shtab_lint_sessions_using check' -l quiet -s q -d 'print findings and problems only'
 complete -c lint-sessions -n '_shtab_lint_sessions_using check' -l verbose -s v -d 'tell on standard error what is done'
@@ -98,10 +98,14 @@ complete -c lint-sessions -n '_shtab_lint_sessions_using config' -l isolated -d 
 complete -c lint-sessions -n '_shtab_lint_sessions_using config' -l output-format -xka "text json" -d 'text or json'
 complete -c lint-sessions -n '_shtab_lint_sessions_using config' -l color -xka "auto always never" -d 'always, never or auto: on a terminal'
 complete -c lint-sessions -n '_shtab_lint_sessions_using config; and test $_shtab_lint_sessions_npos -eq 0' -ka "(__fish_complete_path (commandline -ct))" -d 'a file or folder (default: the current)'
-complete -c lint-sessions -n '_shtab_lint_sessions_using; and test $_shtab_lint_sessions_npos -eq 0' -a rule -d 'Explain a rule.'
+complete -c lint-sessions -n '_shtab_lint_sessions_using; and test $_shtab_lint_sessions_npos -eq 0' -a demo -d 'Show a leak, how it fails and how it is fixed.'
+complete -c lint-sessions -n '_shtab_lint_sessions_using demo' -s h -l help -d 'show this help message and exit'
+complete -c lint-sessions -n '_shtab_lint_sessions_using demo' -l color -xka "auto always never" -d 'always, never or auto: on a terminal'
+complete -c lint-sessions -n '_shtab_lint_sessions_using; and test $_shtab_lint_sessions_npos -eq 0' -a rule -d 'Explain rules, with the harm that was measured.'
 complete -c lint-sessions -n '_shtab_lint_sessions_using rule' -s h -l help -d 'show this help message and exit'
+complete -c lint-sessions -n '_shtab_lint_sessions_using rule' -l output-format -xka "text markdown json" -d 'text, markdown or json'
 complete -c lint-sessions -n '_shtab_lint_sessions_using rule' -l color -xka "auto always never" -d 'always, never or auto: on a terminal'
-complete -c lint-sessions -n '_shtab_lint_sessions_using rule; and test $_shtab_lint_sessions_npos -eq 0' -ka "LS000 invalid-syntax LS001 unused-suppression LS101 yield-without-finally LS102 session-returned LS103 swallowed-exception LS104 commit-in-finally LS105 commit-after-response LS106 delegated-provider LS107 contextmanager-dependency LS108 acquire-inside-try LS109 masked-error LS110 second-yield LS201 depends-called LS202 depends-on-sessionmaker LS203 depends-as-annotation LS204 session-default LS205 depends-outside-di LS206 provider-called LS207 override-called LS301 unclosed-session LS302 use-after-close LS303 close-not-called LS304 module-session LS305 scoped-not-removed LS306 engine-per-call LS307 unbound-session LS308 detached-instance LS309 second-session LS310 unrefreshed-return LS401 missing-rollback LS402 write-without-commit LS403 refresh-before-commit LS404 implicit-rollback LS405 stray-commit LS406 commit-inside-begin LS407 begin-after-autobegin LS501 session-in-background LS502 concurrent-session LS503 blocking-session LS504 unawaited-call LS505 expired-attribute LS506 stream-pins-session LS507 held-across-await" -d 'a code or a name: LS101, yield-without-finally'
+complete -c lint-sessions -n '_shtab_lint_sessions_using rule; and test $_shtab_lint_sessions_npos -ge 0' -ka "LS000 invalid-syntax LS001 unused-suppression LS101 yield-without-finally LS102 session-returned LS103 swallowed-exception LS104 commit-in-finally LS105 commit-after-response LS106 delegated-provider LS107 contextmanager-dependency LS108 acquire-inside-try LS109 masked-error LS110 second-yield LS201 depends-called LS202 depends-on-sessionmaker LS203 depends-as-annotation LS204 session-default LS205 depends-outside-di LS206 provider-called LS207 override-called LS301 unclosed-session LS302 use-after-close LS303 close-not-called LS304 module-session LS305 scoped-not-removed LS306 engine-per-call LS307 unbound-session LS308 detached-instance LS309 second-session LS310 unrefreshed-return LS401 missing-rollback LS402 write-without-commit LS403 refresh-before-commit LS404 implicit-rollback LS405 stray-commit LS406 commit-inside-begin LS407 begin-after-autobegin LS501 session-in-background LS502 concurrent-session LS503 blocking-session LS504 unawaited-call LS505 expired-attribute LS506 stream-pins-session LS507 held-across-await" -d 'a code, a name or a prefix: LS101, yield-without-finally, LS3'
 complete -c lint-sessions -n '_shtab_lint_sessions_using; and test $_shtab_lint_sessions_npos -eq 0' -a rules -d 'List all rules.'
 complete -c lint-sessions -n '_shtab_lint_sessions_using rules' -s h -l help -d 'show this help message and exit'
 complete -c lint-sessions -n '_shtab_lint_sessions_using rules' -l color -xka "auto always never" -d 'always, never or auto: on a terminal'

@@ -13,7 +13,8 @@ _shtab_lint_sessions_commands() {
     check:'check files and folders'
     completion:'Print what makes a shell complete.'
     config:'Show what is configured for a file, and where.'
-    rule:'Explain a rule.'
+    demo:'Show a leak, how it fails and how it is fixed.'
+    rule:'Explain rules, with the harm that was measured.'
     rules:'List all rules.'
   )
   _describe 'lint-sessions commands' _commands
@@ -49,8 +50,8 @@ _shtab_lint_sessions_check_options=(
   "--add-noqa[silence each finding by a comment]"
   "*--output-format[text, concise, grouped, json, json-lines, sarif, github, gitlab, junit, azure\; or FORMAT\:FILE]:FORMAT:(text concise grouped json json-lines sarif github gitlab junit azure)"
   {--output-file,-o}"[write there what would be printed]:FILE:_files"
-  "--statistics[count by rule, and print no findings]"
-  "--statistics-by[count by rule or module]:WHAT:(rule module)"
+  "--statistics-by[count by rule (also --statistics), module, fixability]:WHAT:(rule module fixability)"
+  "--explain[tell of each rule found why, and what was measured]"
   "--exit-zero[exit with 0 even if there are findings]"
   {--quiet,-q}"[print findings and problems only]"
   {--verbose,-v}"[tell on standard error what is done]"
@@ -82,10 +83,20 @@ _shtab_lint_sessions_config_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_lint_sessions_config_defaults_added=0
 
-_shtab_lint_sessions_rule_options=(
+_shtab_lint_sessions_demo_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--color[always, never or auto\: on a terminal]:WHEN:(auto always never)"
-  ":a code or a name\: LS101, yield-without-finally:(LS000 invalid-syntax LS001 unused-suppression LS101 yield-without-finally LS102 session-returned LS103 swallowed-exception LS104 commit-in-finally LS105 commit-after-response LS106 delegated-provider LS107 contextmanager-dependency LS108 acquire-inside-try LS109 masked-error LS110 second-yield LS201 depends-called LS202 depends-on-sessionmaker LS203 depends-as-annotation LS204 session-default LS205 depends-outside-di LS206 provider-called LS207 override-called LS301 unclosed-session LS302 use-after-close LS303 close-not-called LS304 module-session LS305 scoped-not-removed LS306 engine-per-call LS307 unbound-session LS308 detached-instance LS309 second-session LS310 unrefreshed-return LS401 missing-rollback LS402 write-without-commit LS403 refresh-before-commit LS404 implicit-rollback LS405 stray-commit LS406 commit-inside-begin LS407 begin-after-autobegin LS501 session-in-background LS502 concurrent-session LS503 blocking-session LS504 unawaited-call LS505 expired-attribute LS506 stream-pins-session LS507 held-across-await)"
+  ":where to write it (default\: lint-sessions-demo):"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_lint_sessions_demo_defaults_added=0
+
+_shtab_lint_sessions_rule_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--output-format[text, markdown or json]:FORMAT:(text markdown json)"
+  "--color[always, never or auto\: on a terminal]:WHEN:(auto always never)"
+  "(*):a code, a name or a prefix\: LS101, yield-without-finally, LS3:(LS000 invalid-syntax LS001 unused-suppression LS101 yield-without-finally LS102 session-returned LS103 swallowed-exception LS104 commit-in-finally LS105 commit-after-response LS106 delegated-provider LS107 contextmanager-dependency LS108 acquire-inside-try LS109 masked-error LS110 second-yield LS201 depends-called LS202 depends-on-sessionmaker LS203 depends-as-annotation LS204 session-default LS205 depends-outside-di LS206 provider-called LS207 override-called LS301 unclosed-session LS302 use-after-close LS303 close-not-called LS304 module-session LS305 scoped-not-removed LS306 engine-per-call LS307 unbound-session LS308 detached-instance LS309 second-session LS310 unrefreshed-return LS401 missing-rollback LS402 write-without-commit LS403 refresh-before-commit LS404 implicit-rollback LS405 stray-commit LS406 commit-inside-begin LS407 begin-after-autobegin LS501 session-in-background LS502 concurrent-session LS503 blocking-session LS504 unawaited-call LS505 expired-attribute LS506 stream-pins-session LS507 held-across-await)"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -121,6 +132,7 @@ _shtab_lint_sessions() {
         check) _arguments -C -s $_shtab_lint_sessions_check_options ;;
         completion) _arguments -C -s $_shtab_lint_sessions_completion_options ;;
         config) _arguments -C -s $_shtab_lint_sessions_config_options ;;
+        demo) _arguments -C -s $_shtab_lint_sessions_demo_options ;;
         rule) _arguments -C -s $_shtab_lint_sessions_rule_options ;;
         rules) _arguments -C -s $_shtab_lint_sessions_rules_options ;;
       esac

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,10 @@ READ_BY_PEOPLE = ("text", "concise", "grouped", "github", "azure")
 """Formats that end with a line on what was found; the others are one document."""
 COUNTED = ("text", "concise", "grouped", "json")
 """Formats in which counts can take the place of findings."""
+
+
+EXPLAINED = ("text", "concise", "grouped")
+"""Formats behind which there is room for an explanation."""
 
 
 class OutputError(Exception):
@@ -49,13 +54,17 @@ class Results:
     complete: bool
     unsafe: bool
     statistics: str | None
+    explain: bool = False
+    """Whether each rule that was found is told of, where people read."""
 
 
-def plan(named: Sequence[Named], file: str | None, counts: bool, environ: Mapping[str, str]) -> tuple[Output, ...]:
+def plan(
+    named: Sequence[Named], file: str | None, counts: bool, environ: Mapping[str, str], *, explain: bool = False
+) -> tuple[Output, ...]:
     """What to write, and where. Raises OutputError."""
     if not named:
         # Whoever asks for no format, on GitHub, is best served with remarks at the code.
-        on_github = environ.get("GITHUB_ACTIONS") == "true" and file is None and not counts
+        on_github = environ.get("GITHUB_ACTIONS") == "true" and file is None and not counts and not explain
         named = [("github" if on_github else "text", None)]
     homeless = [form for form, place in named if place is None]
     if file is not None and not homeless:
@@ -69,6 +78,8 @@ def plan(named: Sequence[Named], file: str | None, counts: bool, environ: Mappin
         raise OutputError(f"{twice}: two formats cannot go to one file; name another for one of them")
     if counts and not any(output.format in COUNTED for output in outputs):
         raise OutputError(f"statistics come as {', '.join(COUNTED)}, not as {outputs[0].format}; choose one of those")
+    if explain and not any(output.format in EXPLAINED for output in outputs):
+        raise OutputError(f"--explain is for people: use it with {', '.join(EXPLAINED)}, not with {outputs[0].format}")
     return outputs
 
 
@@ -127,8 +138,22 @@ def render(form: str, results: Results, style: Style) -> Iterator[str]:
                 from lint_sessions.report import joblog
 
                 yield from joblog.azure(findings)
+    if results.explain and form in EXPLAINED and findings:
+        yield from _explained(findings, style)
     if form in READ_BY_PEOPLE:
         yield from results.remarks
+
+
+def _explained(findings: Sequence[Finding], style: Style) -> Iterator[str]:
+    """Of each rule that was found, once, why that does harm and how it is mended."""
+    from lint_sessions.pages import pages
+    from lint_sessions.report import page
+
+    codes = {finding.code for finding in findings}
+    for one in pages():
+        if one.code in codes:
+            yield from page.brief(one, style, shutil.get_terminal_size((80, 24)).columns)
+            yield ""
 
 
 def show(lines: Iterable[str], stream: TextIO) -> None:

@@ -15,14 +15,12 @@ from lint_sessions.report.terminal import Style, printable
 if TYPE_CHECKING:
     from lint_sessions.finding import Finding
 
-KINDS = ("rule", "module")
-
 
 @dataclass(frozen=True)
 class Count:
-    """Of one rule, or of one file."""
+    """Of one rule, of one file, or of all findings that can be mended alike."""
 
-    of: tuple[str, str] | Path
+    of: tuple[str, str] | Path | str
     findings: int
     safe: int
     unsafe: int
@@ -33,14 +31,24 @@ class Count:
 
 def count(findings: Sequence[Finding], kind: str) -> list[Count]:
     """The most frequent first."""
-    groups: dict[tuple[str, str] | Path, list[Finding]] = {}
+    groups: dict[tuple[str, str] | Path | str, list[Finding]] = {}
     for finding in findings:
-        groups.setdefault(finding.path if kind == "module" else (finding.code, finding.name), []).append(finding)
+        groups.setdefault(_of(finding, kind), []).append(finding)
     counts = [
         Count(of, len(found), *(count_fixable(found, safety) for safety in (Safety.SAFE, Safety.UNSAFE)))
         for of, found in groups.items()
     ]
     return sorted(counts, key=lambda one: (-one.findings, str(one.of)))
+
+
+def _of(finding: Finding, kind: str) -> tuple[str, str] | Path | str:
+    match kind:
+        case "module":
+            return finding.path
+        case "fixability":
+            return f"{finding.fix.safety.value} fix" if finding.fix else "no fix"
+        case _:
+            return finding.code, finding.name
 
 
 def text(findings: Sequence[Finding], kind: str, style: Style, *, unsafe: bool) -> Iterator[str]:
@@ -49,6 +57,9 @@ def text(findings: Sequence[Finding], kind: str, style: Style, *, unsafe: bool) 
     for one in counts:
         mark = style.paint("[*]", "mark") if one.fixable(unsafe=unsafe) else "[ ]"
         fixes = ", ".join(f"{n} {word}" for n, word in ((one.safe, "safe"), (one.unsafe, "unsafe")) if n)
+        if isinstance(one.of, str):
+            yield f"{one.findings:{width}}  {mark} {one.of}"
+            continue
         name = printable(shown_path(one.of)) if isinstance(one.of, Path) else one.of[1]
         code = "" if isinstance(one.of, Path) else f"{style.paint(one.of[0], 'code')}  "
         yield f"{one.findings:{width}}  {code}{mark} {name}{f'  (fixes: {fixes})' if fixes else ''}"
@@ -59,6 +70,13 @@ def records(findings: Sequence[Finding], kind: str, *, unsafe: bool) -> str:
 
 
 def _record(one: Count, *, unsafe: bool) -> dict[str, object]:
-    named = {"filename": file_name(one.of)} if isinstance(one.of, Path) else {"code": one.of[0], "name": one.of[1]}
+    named: dict[str, object]
+    match one.of:
+        case Path() as path:
+            named = {"filename": file_name(path)}
+        case str() as fixability:
+            named = {"fixability": fixability}
+        case code, name:
+            named = {"code": code, "name": name}
     fixes = {"fixable": one.fixable(unsafe=unsafe), "safe_fixes": one.safe, "unsafe_fixes": one.unsafe}
     return {**named, "count": one.findings, **fixes}
