@@ -169,6 +169,9 @@ class TestPages:
         (checkout / "docs" / "rules").mkdir(parents=True)
         (checkout / "docs" / "rules" / "LS998-gone.md").touch()
         (checkout / "pyproject.toml").touch()
+        (checkout / "fixtures" / "unclosed_session").mkdir(parents=True)
+        (checkout / "fixtures" / "unclosed_session" / "app.py").write_text("x = 1\n")
+        (checkout / "lint_sessions" / "demo").mkdir(parents=True)
         (checkout / "README.md").write_text(f"a\n{pages.TABLE_START}\nold\n{pages.TABLE_END}\nz\n", "utf-8")
         monkeypatch.setattr(pages, "__file__", str(checkout / "lint_sessions" / "pages.py"))
         monkeypatch.setattr(pages, "rules", lambda: ())
@@ -181,6 +184,8 @@ class TestPages:
             "docs/rules/LS000-invalid-syntax.md",
             "docs/rules/LS001-unused-suppression.md",
             "docs/rules/LS998-gone.md",
+            "lint_sessions/demo/app.py.txt",
+            "lint_sessions/observed.json",
         ]
         assert pages.main([]) == 0
         assert pages.main(["--check"]) == 0

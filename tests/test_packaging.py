@@ -14,6 +14,8 @@ from pathlib import Path
 from lint_sessions import __version__
 from lint_sessions.commands.completion import SHELLS
 
+DATA = ("py.typed", "observed.json", "demo/app.py.txt", "demo/try_it.py.txt")
+"""What else the package has."""
 APP = """from sqlalchemy import create_engine
 from sqlalchemy.orm import sessionmaker
 
@@ -70,7 +72,7 @@ def _check_wheel(wheel: Path, checkout: Path) -> None:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     completions = {f"lint_sessions/completions/lint-sessions.{shell}" for shell in SHELLS}
     manual = f"lint_sessions-{__version__}.data/data/share/man/man1/lint-sessions.1"
-    assert names == {*modules(checkout), *completions, "lint_sessions/py.typed", manual}
+    assert names == {*modules(checkout), *completions, *(f"lint_sessions/{name}" for name in DATA), manual}
 
 
 def _installed(wheel: Path, folder: Path) -> Path:

@@ -65,9 +65,7 @@ class _Show:
         self.can_run = all(find_spec(name) is not None for name in NEEDED)
 
     def all(self) -> None:
-        print(
-            f"{self.folder} has an application now, app.py, and try_it.py, which asks it for users that do not exist."
-        )
+        print(f"{self.folder} has an application now, app.py, and try_it.py, which asks for users that do not exist.")
         self.step("The application looks right, and is not", "app.py")
         self.attempt("So requests fail")
         self.step("The fix", "--diff", "--quiet", "app.py")
