@@ -10,10 +10,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
+import zlib
 from collections.abc import Sequence
 from contextlib import suppress
-from hashlib import blake2b
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -29,7 +28,7 @@ FOLDER: Final = ".lint_sessions_cache"
 VARIABLE: Final = "LINT_SESSIONS_CACHE_DIR"
 MOST_ENTRIES: Final = 32
 """Answers kept; the one that was used longest ago goes first."""
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _MARKS: Final = (".git", "pyproject.toml", "setup.cfg", "setup.py")
 _OPTIONS: Final = ("paths", "select", "ignore", "extend_select", "config", "isolated", "force_exclude", "verbose")
 """What was asked that changes what is found, or said of it."""
@@ -44,9 +43,10 @@ class Cache:
     def __init__(self, folder: Path, run: Run) -> None:
         self.folder = folder
         asked = {name: getattr(run.asked, name) for name in _OPTIONS}
-        asked |= {"baseline": run.sieve.old is not None, "here": str(Path.cwd()), "by": _version()}
+        asked |= {"here": str(Path.cwd()), "home": os.environ.get("HOME"), "by": _version()}
+        asked["baseline"] = run.sieve.old is not None
         self.question = json.dumps(asked, default=str, sort_keys=True)
-        self._file = folder / f"{blake2b(self.question.encode(), digest_size=16).hexdigest()}.json"
+        self._file = folder / f"{_checksum(self.question)}.json"
 
     @classmethod
     def of(cls, run: Run) -> Cache | None:
@@ -67,11 +67,12 @@ class Cache:
             entry = json.loads(text)
             if entry["format"] != _FORMAT or entry["question"] != self.question:
                 return False
-            if not disk.hold((((what, path), seen) for what, path, *seen in entry["facts"])):
+            holds, renewed = disk.hold(entry["facts"])
+            if not holds:
                 return False
             answer = entry["answer"]
             findings = [_finding(record) for record in answer["findings"]]
-        except (OSError, ValueError, LookupError, TypeError):
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
             return False
         run.findings, run.files, run.unusable = findings, answer["files"], answer["unusable"]
         run.root = Path(answer["root"])
@@ -79,7 +80,10 @@ class Cache:
         for line in answer["told"]:
             run.tell(line)
         with suppress(OSError):
-            os.utime(self._file)
+            if renewed:
+                self._write(entry)
+            else:
+                os.utime(self._file)
         return True
 
     def keep(self, run: Run, witness: Witness) -> None:
@@ -97,11 +101,9 @@ class Cache:
             "left_out": [[codes, paths] for codes, paths in by_codes.items()],
             "told": run.told,
         }
-        facts = [[what, path, *seen] for (what, path), seen in witness.facts.items()]
-        entry = {"format": _FORMAT, "question": self.question, "facts": facts, "answer": answer}
-        text = json.dumps(entry, separators=(",", ":"))
-        with suppress(OSError, UnicodeEncodeError):
-            self._write(f"{_checksum(text)}\n{text}".encode())
+        entry = {"format": _FORMAT, "question": self.question, "facts": witness.record(), "answer": answer}
+        with suppress(OSError):
+            self._write(entry)
             self._sweep()
 
     def prepare(self) -> None:
@@ -111,8 +113,12 @@ class Cache:
             (self.folder / ".gitignore").write_text("*\n", "utf-8")
             (self.folder / disk.CACHE_MARK).write_text(_TAG, "utf-8")
 
-    def _write(self, data: bytes) -> None:
-        """As a whole or not at all: others may read it, or write it, at the same time."""
+    def _write(self, entry: dict[str, Any]) -> None:
+        """As a whole or not at all: others may read it, or write it, at the same time. Raises OSError."""
+        import tempfile  # slow to import, and not needed for an answer that is known
+
+        text = json.dumps(entry, separators=(",", ":"))
+        data = f"{_checksum(text)}\n{text}".encode()
         handle, name = tempfile.mkstemp(dir=self.folder, prefix=self._file.stem, suffix=".part")
         try:
             with os.fdopen(handle, "wb") as file:
@@ -167,7 +173,7 @@ def _below(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def _checksum(text: str) -> str:
-    return blake2b(text.encode(), digest_size=16).hexdigest()
+    return f"{zlib.crc32(text.encode()):08x}"
 
 
 # --- findings as records ----------------------------------------------------------------------------------------------

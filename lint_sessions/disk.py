@@ -7,14 +7,14 @@ leads to, also that something is not there.
 
 from __future__ import annotations
 
+import errno
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from hashlib import blake2b
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 Fact = tuple[str, str]
 """What was asked, and of which absolute path: `read`, `list`, `kind`, `real`."""
@@ -23,6 +23,9 @@ Seen = list["int | str"]
 
 CACHE_MARK: Final = "CACHEDIR.TAG"
 """By https://bford.info/cachedir: a folder with such a file holds what can be made anew."""
+_ABSENT: Final = (errno.ENOENT, errno.ENOTDIR)
+_SHOWN: Final = (".py", ".txt")
+"""How the names of the files end that a listing shows: modules and requirements. Others come and go."""
 _FRESH: Final = 2_000_000_000
 """Nanoseconds. What was changed so short a time ago may change again and keep its stamp: its contents are compared."""
 
@@ -32,6 +35,8 @@ class Witness:
 
     def __init__(self) -> None:
         self.facts: dict[Fact, Seen] = {}
+        self.folders: dict[str, Seen] = {}
+        """The stamps of folders in which something was found not to be, from before it was asked for."""
         self.is_torn = False
         """Whether something changed while it was being read: then no state of the disk has all these facts."""
 
@@ -40,11 +45,40 @@ class Witness:
         if known[0] != seen[0]:
             self.is_torn = True
 
-    def join(self, facts: Mapping[Fact, Seen], *, is_torn: bool) -> None:
+    def note_absent(self, path: str) -> None:
+        """Nothing is at a path. It is not there as long as its folder does not change, unless it is a broken link."""
+        folder = os.path.dirname(path)
+        stamp = _stamp_of(folder)
+        if not os.path.lexists(path):
+            self._note_folder(folder, stamp)
+        self.note(("kind", path), [""])
+
+    def _note_folder(self, folder: str, stamp: Seen) -> None:
+        if self.folders.setdefault(folder, stamp) != stamp:
+            self.folders[folder] = []
+
+    def join(self, other: Witness) -> None:
         """Take in what another process has noted."""
-        self.is_torn |= is_torn
-        for fact, seen in facts.items():
+        self.is_torn |= other.is_torn
+        for fact, seen in other.facts.items():
             self.note(fact, seen)
+        for folder, stamp in other.folders.items():
+            self._note_folder(folder, stamp)
+
+    def record(self) -> list[Any]:
+        """The facts for JSON: files by their folders, what is not there by its folder, and all others."""
+        files: dict[str, dict[str, Seen]] = {}
+        absent: dict[str, tuple[Seen, list[str]]] = {}
+        others = []
+        for (what, path), seen in self.facts.items():
+            folder, name = os.path.split(path)
+            if what == "read":
+                files.setdefault(folder, {})[name] = seen
+            elif what == "kind" and seen == [""] and folder in self.folders:
+                absent.setdefault(folder, (self.folders[folder], []))[1].append(name)
+            elif what != "kind" or seen != ["file"] or ("read", path) not in self.facts:  # else it can be read
+                others.append([what, path, *seen])
+        return [files, absent, others]
 
 
 _present: ContextVar[Witness | None] = ContextVar("_present", default=None)
@@ -66,19 +100,45 @@ def present() -> Witness | None:
     return _present.get()
 
 
-def hold(facts: Iterable[tuple[Fact, Seen]]) -> bool:
-    """Whether the disk still says the same to each question."""
-    return all(_still(what, path, seen) for (what, path), seen in facts)
+def hold(record: list[Any]) -> tuple[bool, bool]:
+    """Whether the disk still says the same to each question of a record; and whether the record was brought up to date,
+    since the stamps are other ones. Raises ValueError, LookupError or TypeError for what is no such record."""
+    files, absent, others = record
+    renewed = False
+    for folder, names in files.items():
+        start = folder.rstrip(os.sep) + os.sep
+        for name, seen in names.items():
+            now = _again("read", start + name, seen)
+            if now is not seen:
+                if now[0] != seen[0]:
+                    return False, False
+                renewed |= now != seen
+                names[name] = now
+    for number, (what, path, *seen) in enumerate(others):
+        now = _again(what, path, seen)
+        if now[0] != seen[0]:
+            return False, False
+        renewed |= now != seen
+        others[number] = [what, path, *now]
+    for folder, (stamp, names) in absent.items():
+        now = _stamp_of(folder)
+        if not stamp or now != stamp:
+            if any(os.path.lexists(os.path.join(folder, name)) for name in names):
+                return False, False
+            renewed |= now != stamp
+            absent[folder] = now, names
+    return True, renewed
 
 
-def _still(what: str, path: str, seen: Seen) -> bool:
+def _again(what: str, path: str, seen: Seen) -> Seen:
+    """What is found now: the very same where the stamp tells it."""
     if len(seen) > 1:
         try:
             if _stamp(os.stat(path)) == seen[1:]:
-                return True
-        except OSError:
+                return seen
+        except (OSError, ValueError):
             pass
-    return _ANSWERS[what](path)[0] == seen[0]
+    return _ANSWERS[what](path)
 
 
 # --- questions --------------------------------------------------------------------------------------------------------
@@ -96,7 +156,10 @@ def read_bytes(path: Path) -> bytes:
             data = file.read()
             after = os.fstat(file.fileno())
     except OSError as error:
-        witness.note(("read", absolute), [_failure(error)])
+        if error.errno in _ABSENT:
+            witness.note_absent(absolute)
+        else:
+            witness.note(("read", absolute), [_failure(error)])
         raise
     witness.is_torn |= _stamp(before) != _stamp(after)
     witness.note(("read", absolute), [_digest(data), *_lasting(after)])
@@ -104,17 +167,22 @@ def read_bytes(path: Path) -> bytes:
 
 
 def entries(folder: str | Path) -> list[os.DirEntry[str]]:
-    """What lies in a folder, by name; nothing in one that is marked as a cache, be it ours. Raises OSError."""
+    """The folders, links, modules and text files in a folder, by name; nothing in one that is marked as a cache, be it
+    ours, and no folder of compiled modules. Raises OSError."""
     witness = _present.get()
     try:
         before = os.stat(folder) if witness is not None else None
         found = _scanned(folder)
     except OSError as error:
         if witness is not None:
-            witness.note(("list", os.path.abspath(folder)), [_failure(error)])
+            absolute = os.path.abspath(folder)
+            if error.errno in _ABSENT:
+                witness.note_absent(absolute)
+            else:
+                witness.note(("list", absolute), [_failure(error)])
         raise
     if witness is not None and before is not None:
-        witness.note(("list", os.path.abspath(folder)), [_listed(found), *_lasting(before)])
+        witness.note(("list", os.path.abspath(folder)), _listing(found, _lasting(before)))
     return found
 
 
@@ -146,7 +214,10 @@ def _kind(path: Path) -> str:
     witness = _present.get()
     found = _kind_of(path)
     if witness is not None:
-        witness.note(("kind", os.path.abspath(path)), [found])
+        if found or "\0" in str(path):
+            witness.note(("kind", os.path.abspath(path)), [found])
+        else:
+            witness.note_absent(os.path.abspath(path))
     return found
 
 
@@ -163,14 +234,18 @@ def _kind_of(path: str | Path) -> str:
 def _contents_now(path: str) -> Seen:
     try:
         with open(path, "rb") as file:
-            return [_digest(file.read())]
+            before = os.fstat(file.fileno())
+            data = file.read()
+            after = os.fstat(file.fileno())
+        return [_digest(data), *(_lasting(after) if _stamp(before) == _stamp(after) else [])]
     except OSError as error:
         return [_failure(error)]
 
 
 def _entries_now(path: str) -> Seen:
     try:
-        return [_listed(_scanned(path))]
+        stamp = _stamp_of(path)
+        return _listing(_scanned(path), stamp)
     except OSError as error:
         return [_failure(error)]
 
@@ -184,13 +259,27 @@ _ANSWERS: Final[Mapping[str, Callable[[str], Seen]]] = {
 
 
 def _digest(data: bytes) -> str:
+    from hashlib import blake2b  # slow to import, and not needed while stamps tell
+
     return blake2b(data, digest_size=16).hexdigest()
 
 
 def _scanned(folder: str | Path) -> list[os.DirEntry[str]]:
     with os.scandir(folder) as scanned:
         found = sorted(scanned, key=lambda entry: entry.name)
-    return [] if any(entry.name == CACHE_MARK for entry in found) else found
+    if any(entry.name == CACHE_MARK for entry in found):
+        return []
+    return [
+        entry
+        for entry in found
+        if entry.name.endswith(_SHOWN)
+        or (entry.name != "__pycache__" and (entry.is_dir(follow_symlinks=False) or entry.is_symlink()))
+    ]
+
+
+def _listing(found: Sequence[os.DirEntry[str]], stamp: Seen) -> Seen:
+    """The fact of a listing. One that is empty is as soon made as checked, and a cache changes without an end."""
+    return [_listed(found), *(stamp if found else [])]
 
 
 def _listed(found: Iterable[os.DirEntry[str]]) -> str:
@@ -206,6 +295,14 @@ def _failure(error: OSError) -> str:
 
 def _stamp(found: os.stat_result) -> Seen:
     return [found.st_mtime_ns, found.st_size, found.st_ino, found.st_ctime_ns]
+
+
+def _stamp_of(folder: str) -> Seen:
+    """The stamp of a folder; nothing where it does not tell of each change."""
+    try:
+        return _lasting(os.stat(folder))
+    except (OSError, ValueError):
+        return []
 
 
 def _lasting(found: os.stat_result) -> Seen:

@@ -88,8 +88,22 @@ def check(
 ) -> Report:
     """Check all Python files below `paths`; a file that can't be read is a problem, and the rest is still checked."""
     files, unreadable = discover(paths, root=config.root, exclude=(*config.exclude, *config.extend_exclude))
-    problems = [Problem(path, message) for path, message in unreadable]
+    report = check_files(files, config, fixes=fixes, progress=progress, analysis=analysis)
+    problems = tuple(Problem(path, message) for path, message in unreadable)
+    return replace(report, problems=(*problems, *report.problems))
+
+
+def check_files(
+    files: Sequence[Path],
+    config: Config,
+    *,
+    fixes: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+    analysis: Analysis | None = None,
+) -> Report:
+    """Check these files, which are known to be there: nobody looks for them again."""
     analysis = analysis or Analysis(config)
+    problems: list[Problem] = []
     findings: list[Finding] = []
     checked = 0
     with _keeping_all():

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ from typing import Final
 
 from lint_sessions import disk, engine
 from lint_sessions.config import Config
-from lint_sessions.disk import Fact, Seen
+from lint_sessions.disk import Witness
 from lint_sessions.engine import Analysis, Report
 from lint_sessions.source.document import Document, SourceError
 
@@ -53,7 +53,7 @@ def check(
     """
     shares = _shares(paths, jobs)
     if len(shares) < 2:
-        return engine.check(paths, config, progress=progress, analysis=analysis)
+        return engine.check_files(paths, config, progress=progress, analysis=analysis)
     done: list[_Part | None] = [None] * len(shares)
     for number, part in _parts(shares, config, jobs):
         done[number] = part
@@ -64,7 +64,7 @@ def check(
     witness = disk.present()
     if witness is not None:
         for part in parts:
-            witness.join(part.facts, is_torn=part.is_torn)
+            witness.join(part.witness)
     if documents:
         parts = [one for part in parts for one in _with_documents(part, analysis)]
     findings = [finding for part in parts for finding in part.report.findings]
@@ -107,17 +107,16 @@ class _Part:
     report: Report
     digests: dict[Path, bytes]
     """Of the contents of each file that could be checked."""
-    facts: Mapping[Fact, Seen]
+    witness: Witness
     """What of the disk was noted for it."""
-    is_torn: bool
 
     @classmethod
     def of(cls, paths: Sequence[Path], analysis: Analysis) -> _Part:
         with disk.witnessed() as witness:
-            report = engine.check(paths, analysis.config, analysis=analysis)
+            report = engine.check_files(paths, analysis.config, analysis=analysis)
         documents = {path: analysis.documents[path] for path in paths if path in analysis.documents}
         digests = {path: _digest(document) for path, document in documents.items()}
-        return cls(report, digests, witness.facts, witness.is_torn)
+        return cls(report, digests, witness)
 
 
 def _digest(document: Document) -> bytes:

@@ -263,7 +263,7 @@ class TestStatus:
         def fail(*_: object, **__: object) -> None:
             raise RuntimeError("out of ideas")
 
-        monkeypatch.setattr(engine, "check", fail)
+        monkeypatch.setattr(engine, "check_files", fail)
         status, _, err = run("check", "good.py")
         assert status == 3
         assert err.startswith("lint-sessions: good.py: RuntimeError")
@@ -273,7 +273,7 @@ class TestStatus:
         def interrupt(*_: object, **__: object) -> None:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(engine, "check", interrupt)
+        monkeypatch.setattr(engine, "check_files", interrupt)
         assert run("check")[0] == 130
 
     @pytest.mark.parametrize(

@@ -62,10 +62,10 @@ def _ask(folder: Path) -> None:
 def test_facts_hold_while_nothing_changes(folder: Path) -> None:
     with disk.witnessed() as witness:
         _ask(folder)
-    assert len(witness.facts) == 7
-    assert disk.hold(witness.facts.items())
+    assert len(witness.facts) == 6
+    assert disk.hold(witness.record())[0]
     os.utime(folder / "file.py")
-    assert disk.hold(witness.facts.items()), "only its time has changed"
+    assert disk.hold(witness.record())[0], "only its time has changed"
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_change_is_seen(folder: Path, change: object) -> None:
         _ask(folder)
     assert callable(change)
     change(folder)
-    assert not disk.hold(witness.facts.items())
+    assert not disk.hold(witness.record())[0]
 
 
 def test_what_changes_meanwhile_is_torn(folder: Path) -> None:
@@ -102,10 +102,33 @@ def test_facts_of_several_processes_are_joined(folder: Path) -> None:
     with disk.witnessed() as other:
         disk.exists(folder / "absent")
         disk.exists(folder / "inner")
-    one.join(other.facts, is_torn=False)
+    one.join(other)
     assert (len(one.facts), one.is_torn) == (2, True)
 
 
 def test_nothing_is_noted_without_a_witness(folder: Path) -> None:
     _ask(folder)
     assert disk.present() is None
+
+
+def test_stamps_that_differ_are_renewed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with disk.witnessed() as witness:
+        _ask(folder)
+    record = witness.record()
+    os.utime(folder / "file.py")
+    assert disk.hold(record) == (True, False), "a stamp so fresh tells nothing; the contents are compared each time"
+    monkeypatch.setattr(disk, "_FRESH", -(10**18))
+    assert disk.hold(record) == (True, True)
+    assert disk.hold(record) == (True, False)
+    (folder / "absent").write_text("")
+    assert disk.hold(record) == (False, False)
+
+
+def test_what_is_no_module_comes_and_goes(folder: Path) -> None:
+    with disk.witnessed() as witness:
+        disk.entries(folder)
+    (folder / "README.md").write_text("")
+    (folder / "__pycache__").mkdir()
+    assert disk.hold(witness.record())[0]
+    (folder / "link").symlink_to(folder / "inner")
+    assert not disk.hold(witness.record())[0]
