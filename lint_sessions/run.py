@@ -17,7 +17,7 @@ from lint_sessions.progress import Progress
 from lint_sessions.report import Sources, output, shown_path
 from lint_sessions.report.terminal import printable
 from lint_sessions.sift import Sieve
-from lint_sessions.source.document import SourceError
+from lint_sessions.source.text import SourceError
 from lint_sessions.write import WriteError
 
 CLEAN: Final = 0

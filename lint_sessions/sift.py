@@ -1,4 +1,7 @@
-"""Which findings count: not those that a baseline forgives, nor those away from what was changed."""
+"""Which findings count: not those that a baseline forgives, nor those away from what was changed.
+
+Baselines and git are imported where they are asked for: a run without them should not wait.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lint_sessions import baseline, changes
-from lint_sessions.baseline import Baseline, BaselineError
 from lint_sessions.report import Sources, text
 from lint_sessions.write import WriteError
 
 if TYPE_CHECKING:
+    from lint_sessions import baseline
+    from lint_sessions.baseline import Baseline
+    from lint_sessions.changes import Changes
     from lint_sessions.finding import Finding
 
 
@@ -29,7 +33,7 @@ class Sieve:
     target: Path | None = None
     """The baseline to write."""
     revision: str | None = None
-    changes: changes.Changes | None = None
+    changes: Changes | None = None
     remarks: list[str] = field(default_factory=list)
 
     @classmethod
@@ -37,6 +41,8 @@ class Sieve:
         """Raises SiftError."""
         old = None
         if asked.baseline is not None:
+            from lint_sessions.baseline import Baseline, BaselineError
+
             try:
                 old = Baseline.read(Path(asked.baseline))
             except BaselineError as error:
@@ -47,6 +53,8 @@ class Sieve:
     def look_at(self, root: Path) -> None:
         """Ask git what was changed. Raises SiftError."""
         if self.revision is not None:
+            from lint_sessions import changes
+
             try:
                 self.changes = changes.since(self.revision, root)
             except changes.ChangesError as error:
@@ -68,9 +76,12 @@ class Sieve:
         self, findings: Sequence[Finding], sources: Sources, decided: Callable[[str, Path], bool]
     ) -> list[Finding]:
         old, target = self.old, self.target
+        if old is None and target is None:
+            return list(findings)
+        from lint_sessions import baseline
+
         if old is None:
-            if target is None:
-                return list(findings)
+            assert target is not None
             found = baseline.entries(findings, sources, target)
             self._write(target, found)
             self.remarks.append(f"Wrote {text.number(len(found), 'problem')} to {target}.")
@@ -90,6 +101,8 @@ class Sieve:
         return [finding for finding, forgiven in zip(findings, known, strict=True) if not forgiven]
 
     def _write(self, target: Path, entries: Iterable[baseline.Entry]) -> None:
+        from lint_sessions import baseline
+
         try:
             baseline.write(target, entries)
         except WriteError as error:

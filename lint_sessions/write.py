@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -49,6 +48,8 @@ def put(path: Path, data: bytes) -> None:
 
 
 def _replace(target: Path, before: bytes | None, after: bytes) -> None:
+    import tempfile  # slow to import, and most runs write nothing
+
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     temporary = Path(name)
     try:

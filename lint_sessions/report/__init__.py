@@ -41,11 +41,22 @@ class Sources:
 
     def line(self, path: Path, row: int) -> str | None:
         if path not in self._lines:
-            document = self.document(path)
             # Not splitlines(), which also splits at form feeds and other characters that are no line ends to Python.
-            self._lines[path] = re.split(r"\r\n|\r|\n", document.text) if document else []
+            self._lines[path] = re.split(r"\r\n|\r|\n", self._text(path))
         lines = self._lines[path]
         return lines[row - 1] if 0 < row <= len(lines) else None
+
+    def _text(self, path: Path) -> str:
+        """The text alone, which a document is too slow to import for."""
+        from lint_sessions.source.text import SourceError, decoded, read
+
+        if path in self._documents:
+            document = self._documents[path]
+            return document.text if document else ""
+        try:
+            return decoded(read(path))[0]
+        except SourceError:
+            return ""
 
 
 def shown_path(path: Path) -> str:

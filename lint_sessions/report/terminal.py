@@ -61,19 +61,28 @@ def excerpt(line: str, start: int, end: int, room: int) -> Excerpt:
 
 def printable(text: str) -> str:
     """The text with nothing in it that moves the cursor or turns the writing direction."""
+    if _is_plain(text):
+        return text
     return "".join(shape for shape, _ in _shapes(text))
 
 
 def cells(text: str) -> int:
-    return sum(width for _, width in _shapes(text))
+    return len(text) if _is_plain(text) else sum(width for _, width in _shapes(text))
 
 
 def pad(text: str, width: int) -> str:
     return text + " " * (width - cells(text))
 
 
+def _is_plain(text: str) -> bool:
+    """Whether each character is shown as it is, in one cell: nearly always, and soon told."""
+    return text.isascii() and text.isprintable()
+
+
 def _shapes(line: str) -> list[tuple[str, int]]:
     """What is shown for each character, and how many cells it takes."""
+    if _is_plain(line):
+        return [(character, 1) for character in line]
     shapes: list[tuple[str, int]] = []
     at = 0
     for character in line:

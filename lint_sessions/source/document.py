@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from lint_sessions import disk
 from lint_sessions.source.cut import NEWLINE, Kind, Piece, cut, cut_class
 from lint_sessions.source.parse import parse
 from lint_sessions.source.places import Places
 from lint_sessions.source.problem import SyntaxProblem
+from lint_sessions.source.text import BOM, SourceError, decoded, read
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -22,16 +21,6 @@ if TYPE_CHECKING:
     from lint_sessions.finding import Position
 
 __all__ = ["Block", "Document", "SourceError", "SyntaxProblem"]
-
-_BOM: Final = codecs.BOM_UTF8
-_UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_LINE_END: Final = re.compile(rb"\r\n?|\n")
-_CODING: Final = re.compile(rb"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
-_NO_CODE: Final = re.compile(rb"[ \t\f]*(?:#|\Z)")
-
-
-class SourceError(Exception):
-    """A file that can't be read, or text that can't be written to it; one line that does not name the file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,40 +37,12 @@ class Document:
     @classmethod
     def read(cls, path: Path) -> Document:
         """The document at `path`. Raises SourceError."""
-        try:
-            data = disk.read_bytes(path)
-        except FileNotFoundError:
-            raise SourceError("no such file") from None
-        except IsADirectoryError:
-            raise SourceError("is a folder") from None
-        except PermissionError:
-            raise SourceError(
-                "is a folder"
-                if disk.is_dir(path)
-                else "no permission to read it; allow it, or add it to extend-exclude"
-            ) from None
-        except OSError as error:
-            raise SourceError(f"can't be read: {error.strerror or error}") from None
-        except ValueError as error:
-            raise SourceError(f"can't be read: {error}") from None
-        return cls.from_bytes(path, data)
+        return cls.from_bytes(path, read(path))
 
     @classmethod
     def from_bytes(cls, path: Path, data: bytes) -> Document:
         """The document with these contents; `path` is not looked at. Raises SourceError where they can't be decoded."""
-        if b"\0" in data:
-            hint = "save it as UTF-8" if data.startswith(_UTF_16) else "add it to extend-exclude if it is none of yours"
-            raise SourceError(f"contains NUL bytes, so it is no Python source; {hint}")
-        encoding = _encoding(data)
-        try:
-            text = data.removeprefix(_BOM).decode(encoding)
-        except UnicodeDecodeError as error:
-            row = len(_LINE_END.findall(data.removeprefix(_BOM)[: error.start])) + 1
-            hint = f"save it as {encoding}, or name its encoding in the first row, as in # coding: latin-1"
-            raise SourceError(f"row {row} is not valid {encoding}: {error.reason}; {hint}") from None
-        except (LookupError, ValueError) as error:
-            raise SourceError(f"can't be decoded as {encoding}: {error}; save it as UTF-8") from None
-        return cls(path, data, text, encoding)
+        return cls(path, data, *decoded(data))
 
     def encode(self, text: str) -> bytes:
         """`text` in the encoding of the file, with its byte order mark. Raises SourceError for a character it lacks."""
@@ -91,7 +52,7 @@ class Document:
             encoded = text.encode(self.encoding)
         except UnicodeEncodeError as error:
             raise SourceError(f"{text[error.start]!r} can't be written in {self.encoding}; save it as UTF-8") from None
-        return _BOM + encoded if self.data.startswith(_BOM) else encoded
+        return BOM + encoded if self.data.startswith(BOM) else encoded
 
     def with_text(self, text: str) -> Document:
         """The document that has this text in its place. Raises SourceError."""
@@ -261,24 +222,3 @@ def _statements(node: cst.Module | cst.BaseStatement) -> list[cst.BaseStatement]
             return [statement for statement in body if isinstance(statement, cst.BaseStatement)]
         case _:
             return []
-
-
-def _encoding(data: bytes) -> str:
-    """What PEP 263 says of the encoding, by the name that Python has for it. Raises SourceError."""
-    named = None
-    first, *rest = _LINE_END.split(data.removeprefix(_BOM), maxsplit=2)[:2]
-    for line in (first, *(rest if _NO_CODE.match(first) else [])):
-        if named := _CODING.match(line):
-            break
-    if named is None:
-        return "utf-8"
-    name = named[1].decode("ascii", "replace").lower().replace("_", "-")
-    # Editors write the line ends they want behind it: latin-1-unix.
-    name = re.sub(r"\A(utf-8|latin-1|iso-8859-1|iso-latin-1)-.*", r"\1", name)
-    try:
-        encoding = codecs.lookup(name).name
-    except (LookupError, ValueError):
-        raise SourceError(f"unknown encoding: {name}; correct it in the first two rows") from None
-    if data.startswith(_BOM) and encoding != "utf-8":
-        raise SourceError(f"begins with a UTF-8 byte order mark, but says that it is {name}; take out one of the two")
-    return encoding
