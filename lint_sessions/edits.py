@@ -118,7 +118,7 @@ class Lines:
         """Take out whole rows."""
         return Edit(self.start(rows.start), self.start(rows.stop), "")
 
-    def deeper(self, rows: range, step: str) -> list[Edit]:
+    def deeper(self, rows: Sequence[int], step: str) -> list[Edit]:
         """Indent rows by one more level, but for blank ones and those that begin inside a string."""
         inside = self._rows_in_strings(rows)
         kept = [row for row in rows if row not in inside and self.text(row).strip(" \t\f\r\n")]
@@ -132,7 +132,7 @@ class Lines:
         starts = [self.start(row) + self._margin(row) for row in kept]
         return [Edit(start, start + len(self.step), "") for start in starts]
 
-    def _rows_in_strings(self, rows: range) -> set[int]:
+    def _rows_in_strings(self, rows: Iterable[int]) -> set[int]:
         found: set[int] = set()
         for node in walk(self.block.node):
             if isinstance(node, (cst.SimpleString, cst.FormattedString, cst.TemplatedString)):
@@ -279,11 +279,33 @@ class Acquisition:
         used = range(lines.rows([self.statement]).stop, lines.rows(body).stop)
         start, end = (lines.document.offset(place) for place in lines.block.span(self.statement))
         semicolon = re.compile(r"[ \t]*;").match(lines.document.text, end)
+        last, freed = self._freed(body[-1])
+        deeper = [row for row in used if row not in freed]
         edits = [
             Edit(start, semicolon.end() if semicolon is not None else end, header),
-            *lines.deeper(used, lines.step),
+            *lines.deeper(deeper, lines.step),
         ]
-        return tuple(without(edits, [*gone, lines.blank(used)], lines)), closes
+        gone = [lines.with_blank(rows) for rows in (*gone, *last)]
+        return tuple(without(edits, [*gone, lines.blank(used)], lines)), closes or bool(last)
+
+    def _freed(self, statement: cst.CSTNode) -> tuple[list[range], range]:
+        """Of a `try` that ends with the close in its `finally`, which a block around it makes needless: the rows that
+        go, and those that keep their indentation since the `try` goes with them."""
+        lines, nothing = self.lines, range(0)
+        match statement:
+            case cst.Try(finalbody=cst.Finally(body=cst.IndentedBlock(body=[*_, close])) as clause):
+                if not self.is_close(close) or any("#" in lines.text(row) for row in lines.rows([clause])):
+                    return [], nothing
+            case _:
+                return [], nothing
+        if len(clause.body.body) > 1:
+            return [lines.rows([close])], nothing
+        first, last = lines.rows([statement]), lines.rows([clause])
+        if statement.handlers:
+            return [range(last.start, first.stop)], nothing
+        if lines.text(first.start).strip() != "try:" or not isinstance(statement.body, cst.IndentedBlock):
+            return [range(last.start, first.stop)] if statement.orelse is not None else [], nothing
+        return [range(first.start, first.start + 1), range(last.start, first.stop)], range(first.start + 1, last.start)
 
     def guarded(self, close: str) -> tuple[tuple[Edit, ...], bool] | None:
         """Put the uses into a `try`, with `close` in its `finally` or the close that is there; else as `enclosed`."""

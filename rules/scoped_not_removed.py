@@ -77,7 +77,8 @@ class ScopedNotRemoved(Rule):
 
     ## Fix safety
     Unsafe: the dependency opens a plain session in place of the registry's, so that code which asks the registry itself
-    no longer finds the same session. It is offered where the registry stands in the same module.
+    no longer finds the same session. It is offered where the registry stands in the same module, and nothing but
+    `Depends` uses the dependency.
     """
 
     code = "LS305"
@@ -107,7 +108,7 @@ class ScopedNotRemoved(Rule):
         words = f"`{self.context.short(taken)}`"
         if node.asynchronous is None and registry.is_by_thread:
             why = f"is one thread's, and `{node.name.value}` may end on another thread"
-            self.report(taken, registry=words, why=why, fix=partial(_plain, self.context, node, taken, registry))
+            self.report(taken, registry=words, why=why, fix=partial(_plain, self.context, scope, taken, registry))
         elif registry.scope.is_module and not may_be_removed(self.context.types, registry):
             why = "stays in its registry after the request, since nothing removes it"
             self.report(taken, registry=words, why=why)
@@ -158,8 +159,12 @@ def _taken(value: cst.BaseExpression, scope: Scope) -> cst.BaseExpression:
     return value
 
 
-def _plain(context: Context, node: cst.FunctionDef, taken: cst.BaseExpression, registry: Registry) -> Fix | None:
-    """Open a plain session where one was taken from the registry, and close it where that was removed from."""
+def _plain(context: Context, scope: Scope, taken: cst.BaseExpression, registry: Registry) -> Fix | None:
+    """Open a plain session where one was taken from the registry, and close it where that was removed from. Whoever
+    drives the dependency by hand relies on the registry."""
+    node = scope.function
+    if node is None or not context.is_only_depended_on(scope):
+        return None
     if registry.scope.module is not context.scope.module or not isinstance(taken, cst.Call):
         return None
     if not isinstance(registry.factory, (cst.Name, cst.Attribute)):
