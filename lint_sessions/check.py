@@ -71,7 +71,7 @@ def _lint_paths(run: Run) -> int | None:
     from lint_sessions.linting import lint_paths
 
     if cache is not None:
-        cache.prepare()
+        cache.store.prepare()
     with disk.witnessed() as witness:
         stopped = lint_paths(run)
     if cache is not None and stopped is None:

@@ -95,6 +95,13 @@ def witnessed() -> Iterator[Witness]:
         _present.reset(token)
 
 
+def witness_from_here() -> Witness:
+    """Note all that is asked of the disk until this process ends."""
+    witness = Witness()
+    _present.set(witness)
+    return witness
+
+
 def present() -> Witness | None:
     """Whoever notes what is asked."""
     return _present.get()

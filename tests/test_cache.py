@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from lint_sessions import linting
-from lint_sessions.cache import FOLDER, MOST_ENTRIES
 from lint_sessions.cli import main
 from lint_sessions.run import Run
+from lint_sessions.store import FOLDER, MOST_ENTRIES, SUFFIX
 
 FACTORY = "from sqlalchemy import create_engine\nfrom sqlalchemy.orm import sessionmaker\n\nSessionLocal = sessionmaker(create_engine('sqlite:///db'))\n"
 LEAK = "from db import SessionLocal\n\n\ndef read():\n    db = SessionLocal()\n    return db.execute('q').all()\n"
@@ -148,7 +148,7 @@ def test_a_fresh_file_is_compared_by_what_it_holds(project: Path, runs: Runs) ->
 
 
 def _entries(project: Path) -> list[Path]:
-    return sorted((project / FOLDER).glob("*.json"))
+    return sorted((project / FOLDER).glob(f"*{SUFFIX}"))
 
 
 @pytest.mark.parametrize(
@@ -173,14 +173,14 @@ def test_a_spoilt_entry_is_never_believed(project: Path, runs: Runs, spoil: Call
 @pytest.mark.usefixtures("project")
 def test_an_entry_of_another_version_is_not_asked(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     runs()
-    monkeypatch.setattr("lint_sessions.cache.__version__", "99.0")
+    monkeypatch.setattr("lint_sessions.store.__version__", "99.0")
     assert not runs.is_known()
 
 
 @pytest.mark.usefixtures("project")
 def test_an_entry_in_another_format(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     runs()
-    monkeypatch.setattr("lint_sessions.cache._FORMAT", 99)
+    monkeypatch.setattr("lint_sessions.store._FORMAT", 99)
     assert not runs.is_known()
 
 
@@ -193,7 +193,7 @@ def test_where_it_is_kept(
     runs("--cache-dir", str(other / "a"))
     monkeypatch.setenv("LINT_SESSIONS_CACHE_DIR", str(other / "b"))
     runs()
-    assert [len(list((other / name).glob("*.json"))) for name in "ab"] == [1, 1]
+    assert [len(list((other / name).glob(f"*{SUFFIX}"))) for name in "ab"] == [1, 1]
     assert not (project / FOLDER).exists()
     monkeypatch.delenv("LINT_SESSIONS_CACHE_DIR")
     runs()
@@ -243,14 +243,14 @@ def test_a_baseline_learns_what_did_not_run(project: Path, runs: Runs) -> None:
 def test_old_answers_go(project: Path, runs: Runs) -> None:
     (project / FOLDER).mkdir()
     for number in range(MOST_ENTRIES + 5):
-        old = project / FOLDER / f"{number:032}.json"
+        old = project / FOLDER / f"{number:032}{SUFFIX}"
         old.write_text("")
         os.utime(old, (number, number))
     runs()
     left = _entries(project)
     assert len(left) == MOST_ENTRIES
     assert sum(path.stat().st_size > 0 for path in left) == 1
-    assert not (project / FOLDER / f"{0:032}.json").exists()
+    assert not (project / FOLDER / f"{0:032}{SUFFIX}").exists()
 
 
 @pytest.mark.usefixtures("project")

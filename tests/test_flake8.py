@@ -14,11 +14,12 @@ from typing import NamedTuple
 
 import pytest
 
-from lint_sessions import __version__, cli, engine
-from lint_sessions.config import Config, ConfigError, Configs
+from lint_sessions import __version__, cli, disk, engine
+from lint_sessions.config import Config, ConfigError
 from lint_sessions.finding import Finding, Position
 from lint_sessions.flake8 import Plugin
 from lint_sessions.source.document import Document
+from lint_sessions.store import FOLDER, SUFFIX
 
 ROOT = Path(__file__).parents[1]
 FIXTURES = ROOT / "fixtures"
@@ -177,6 +178,51 @@ class TestProject:
         assert "unknown key `selekt`; did you mean `select`?" in done.stdout + done.stderr
 
 
+@pytest.mark.usefixtures("project")
+class TestKept:
+    """What one run finds out is told by the next, whichever process of flake8 has found it."""
+
+    @pytest.fixture
+    def kept(self, flake8: Flake8) -> Flake8:
+        """flake8 with a cache."""
+        del flake8.environ["LINT_SESSIONS_CACHE_DIR"]
+        for number in range(6):
+            Path(f"app/routes{number}.py").write_text(ROUTES.replace("count", f"count{number}"), "utf-8")
+        return flake8
+
+    @pytest.mark.parametrize("jobs", ["1", "2"])
+    def test_files_are_told_without_the_analysis(
+        self, kept: Flake8, tmp_path_factory: pytest.TempPathFactory, jobs: str
+    ) -> None:
+        first = kept.places("--jobs", jobs, "app")
+        assert len(first) == 6
+        assert 1 <= len([*Path(FOLDER).glob(f"flake8-*{SUFFIX}")]) <= int(jobs)
+        hook = tmp_path_factory.mktemp("hook")
+        (hook / "sitecustomize.py").write_text("import sys\nsys.modules['lint_sessions.single'] = None\n", "utf-8")
+        kept.environ["PYTHONPATH"] += os.pathsep + str(hook)
+        assert kept.places("--jobs", jobs, "app") == first
+        Path("app/db.py").write_text("x = 1\n", "utf-8")
+        done = kept("--jobs", jobs, "app")
+        assert "lint_sessions.single" in done.stdout + done.stderr
+
+    @pytest.mark.parametrize("jobs", ["1", "2"])
+    def test_a_change_is_seen(self, kept: Flake8, jobs: str) -> None:
+        assert len(kept.places("--jobs", jobs, "app")) == 6
+        Path("app/db.py").write_text("def Local():\n    return open('x')\n", "utf-8")
+        assert kept.places("--jobs", jobs, "app") == []
+        Path("app/db.py").write_text(DB, "utf-8")
+        Path("app/routes1.py").write_text("x = 1\n", "utf-8")
+        assert len(kept.places("--jobs", jobs, "app")) == 5
+        Path("pyproject.toml").write_text("[tool.lint-sessions]\nignore = ['LS3']\n", "utf-8")
+        assert kept.places("--jobs", jobs, "app") == []
+
+    def test_standard_input_is_not_kept(self, kept: Flake8) -> None:
+        argv = ("-", "--stdin-display-name", "app/routes1.py")
+        assert kept.places(*argv, stdin="x = 1\n") == []
+        assert len(kept.places("app/routes1.py")) == 1
+        assert kept.places(*argv, stdin="x = 1\n") == []
+
+
 class TestPlugin:
     """In this process, with one opt-in rule."""
 
@@ -188,8 +234,9 @@ class TestPlugin:
             return [Finding(document.path, at, at, "LS301", "unclosed-session", document.text)] if on else []
 
         monkeypatch.setattr(engine, "check_document", check_document)
-        monkeypatch.setattr(Plugin, "configs", Configs())
-        monkeypatch.setattr(Plugin, "analyses", {})
+        monkeypatch.setattr(Plugin, "kept", None)
+        monkeypatch.setattr(Plugin, "codes", ())
+        monkeypatch.setattr(disk, "witness_from_here", disk.Witness)
         assert project
 
     def run(self, text: str = "x\ny\n") -> list[tuple[int, int, str, type]]:

@@ -13,7 +13,7 @@ PACKAGE = ROOT / "lint_sessions"
 LAYERS = (
     {"__init__"},
     {"finding", "write", "progress", "disk", "fault", "published"},
-    {"rule"},
+    {"rule", "store"},
     {"source"},
     {"requirements"},
     {"config"},
@@ -31,7 +31,8 @@ LAYERS = (
     {"sift"},
     {"run"},
     {"cache", "linting"},
-    {"check", "flake8"},
+    {"check", "single"},
+    {"flake8"},
     {"commands"},
     {"cli"},
     {"__main__"},
