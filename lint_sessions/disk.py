@@ -49,9 +49,10 @@ class Witness:
         """Nothing is at a path. It is not there as long as its folder does not change, unless it is a broken link."""
         folder = os.path.dirname(path)
         stamp = _stamp_of(folder)
-        if not os.path.lexists(path):
+        broken = _broken(path)
+        if not broken:
             self._note_folder(folder, stamp)
-        self.note(("kind", path), [""])
+        self.note(("kind", path), [broken])
 
     def _note_folder(self, folder: str, stamp: Seen) -> None:
         if self.folders.setdefault(folder, stamp) != stamp:
@@ -238,6 +239,11 @@ def _kind_of(path: str | Path) -> str:
         return ""
 
 
+def _broken(path: str) -> str:
+    """A word for a link that leads nowhere; nothing where there is not even that."""
+    return "broken" * os.path.lexists(path)
+
+
 def _contents_now(path: str) -> Seen:
     try:
         with open(path, "rb") as file:
@@ -260,7 +266,7 @@ def _entries_now(path: str) -> Seen:
 _ANSWERS: Final[Mapping[str, Callable[[str], Seen]]] = {
     "read": _contents_now,
     "list": _entries_now,
-    "kind": lambda path: [_kind_of(path)],
+    "kind": lambda path: [_kind_of(path) or _broken(path)],
     "real": lambda path: [os.path.realpath(path)],
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lint_sessions import linting
+from lint_sessions import disk, linting, workers
 from lint_sessions.cli import main
 from lint_sessions.run import Run
 from lint_sessions.store import FOLDER, MOST_ENTRIES, SUFFIX
@@ -115,16 +116,88 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "a nearer configuration": lambda root: (root / "app" / "lint-sessions.toml").write_text("ignore = ['LS301']\n"),
     "a requirement": lambda root: (root / "requirements.txt").write_text("fastapi==0.100\n"),
     "an ignore file": lambda root: (root / ".gitignore").write_text("app\n"),
+    "a nearer ignore file": lambda root: (root / "app" / ".gitignore").write_text("users.py\n"),
+    "what git excludes": lambda root: _put(root / ".git" / "info" / "exclude", "users.py\n"),
+    "a lock file": lambda root: (root / "uv.lock").write_text('[[package]]\nname = "fastapi"\nversion = "0.100"\n'),
+    "a requirement elsewhere": lambda root: _put(root / "requirements" / "base.txt", "fastapi==0.100\n"),
+    "a file in a new folder": lambda root: _put(root / "more" / "users.py", LEAK),
+    "another name": lambda root: (root / "app" / "users.py").rename(root / "app" / "people.py"),
+    "a file in the place of a folder": lambda root: (shutil.rmtree(root / "app"), (root / "app").write_text("")),
+    "another end of a link": lambda root: _link(root / "link.py", root / "app" / "__init__.py"),
+    "an end for a link without one": lambda root: (root / "nowhere.py").write_text(LEAK),
 }
 
 
+def _put(path: Path, text: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+
+
+def _link(path: Path, to: Path) -> None:
+    path.unlink(missing_ok=True)
+    path.symlink_to(to)
+
+
+@pytest.fixture(params=["stamps", "contents"])
+def told_by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was just written is compared by its contents, unless its stamps count at once."""
+    monkeypatch.setattr(disk, "_FRESH", -(10**18) if request.param == "stamps" else 10**18)
+
+
+@pytest.mark.usefixtures("told_by")
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_change_is_seen(project: Path, runs: Runs, change: str) -> None:
+    (project / "aside").mkdir()
+    (project / "aside" / "lint-sessions.toml").write_text("")
+    _put(project / "aside" / "linked.py", LEAK)
+    _link(project / "link.py", project / "aside" / "linked.py")
+    _link(project / "app" / "broken.py", project / "nowhere.py")
     runs()
+    assert runs.is_known()
+    runs.worked = 1
     CHANGES[change](project)
     assert runs()[:2] == runs("--no-cache")[:2]
     assert runs.worked == 3
     assert runs.is_known()
+
+
+@pytest.mark.usefixtures("told_by")
+def test_what_no_finding_rests_on_may_change(project: Path, runs: Runs) -> None:
+    runs()
+    (project / "README.md").write_text("x")
+    _put(project / "app" / "__pycache__" / "users.pyc", "x")
+    os.utime(project / "app" / "users.py")
+    assert runs.is_known()
+    assert runs.is_known()
+
+
+@pytest.mark.usefixtures("told_by")
+def test_several_processes_find_what_is_known_afterwards(
+    project: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "ENOUGH", 10)
+    runs("--jobs", "2")
+    assert runs.is_known("--jobs", "2")
+    (project / "db.py").write_text("SessionLocal = None\n")
+    assert not runs.is_known("--jobs", "2")
+
+
+def test_runs_at_the_same_time(project: Path, runs: Runs) -> None:
+    expected = runs("--no-cache")[1]
+    command = [sys.executable, "-m", "lint_sessions", "check"]
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    several = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ) for _ in range(3)]
+    assert [run.communicate()[0] for run in several] == [expected] * 3
+    assert {path.suffix for path in (project / FOLDER).iterdir() if path.name != ".gitignore"} == {SUFFIX, ".TAG"}
+
+
+def test_files_of_others_stay(project: Path, runs: Runs) -> None:
+    mine = [project / "mine" / f"{number}.json" for number in range(MOST_ENTRIES + 5)]
+    for path in mine:
+        _put(path, "{}")
+    runs("--cache-dir", "mine")
+    assert runs.is_known("--cache-dir", "mine")
+    assert all(path.exists() for path in mine)
 
 
 def test_what_was_asked_matters(project: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
