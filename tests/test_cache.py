@@ -104,6 +104,11 @@ def _shadow(project: Path) -> None:
     (project / "app" / "db" / "__init__.py").write_text("SessionLocal = None\n")
 
 
+def _put_in_place_of_folder(project: Path) -> None:
+    shutil.rmtree(project / "app")
+    (project / "app").write_text("")
+
+
 CHANGES: dict[str, Callable[[Path], object]] = {
     "an edit": _edit,
     "an edit that keeps size and time": _edit_same_size_and_time,
@@ -122,7 +127,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "a requirement elsewhere": lambda root: _put(root / "requirements" / "base.txt", "fastapi==0.100\n"),
     "a file in a new folder": lambda root: _put(root / "more" / "users.py", LEAK),
     "another name": lambda root: (root / "app" / "users.py").rename(root / "app" / "people.py"),
-    "a file in the place of a folder": lambda root: (shutil.rmtree(root / "app"), (root / "app").write_text("")),
+    "a file in the place of a folder": _put_in_place_of_folder,
     "another end of a link": lambda root: _link(root / "link.py", root / "app" / "__init__.py"),
     "an end for a link without one": lambda root: (root / "nowhere.py").write_text(LEAK),
 }
