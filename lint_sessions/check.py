@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import TextIO
 
-from lint_sessions import disk
+from lint_sessions import disk, timing
 from lint_sessions.cache import Cache
 from lint_sessions.progress import Progress
 from lint_sessions.report import output, shown_path, text
@@ -25,6 +25,8 @@ from lint_sessions.write import WriteError
 def check(asked: Namespace) -> int:
     """Run the command with its parsed arguments and return its exit status."""
     started = time.monotonic()
+    if asked.timing:
+        timing.begin()
     asked.fix = asked.fix or asked.fix_only
     run = Run(asked, Progress(wanted=not asked.quiet))
     if clash := _clash(asked):
@@ -41,6 +43,9 @@ def check(asked: Namespace) -> int:
         status = _check(run)
     if asked.verbose:
         run.tell(f"{run.files} files in {time.monotonic() - started:.2f} s")
+    if times := timing.take():
+        for line in times.told(run.files):
+            run.tell(line)
     return status
 
 
@@ -55,7 +60,8 @@ def _check(run: Run) -> int:
     run.progress.close()
     if stopped is not None:
         return stopped
-    return _end_of_diff(run) if run.asked.diff else _tell(run, stream)
+    with timing.stage("report"):
+        return _end_of_diff(run) if run.asked.diff else _tell(run, stream)
 
 
 def _lint_paths(run: Run) -> int | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import libcst as cst
 
+from lint_sessions import timing
 from lint_sessions.config import Config
 from lint_sessions.context import Context
 from lint_sessions.fault import confession
@@ -111,7 +112,9 @@ def check_files(
             if progress is not None:
                 progress(i, len(files))
             try:
-                document = Document.read(path)
+                with timing.stage("gates"):
+                    document = Document.read(path)
+                timing.read(document.data)
                 findings += check_document(document, config, fixes=fixes, analysis=analysis)
                 analysis.documents[path] = document
                 checked += 1
@@ -148,7 +151,8 @@ def check_document(
     chosen = [r for r in rules() if config.selects(r.code, r.rule_name(), r.default, path)]
     parsed = True
     try:
-        found = _unsuppressed(document, chosen, analysis or Analysis(config), fixes)
+        with timing.stage("gates"):
+            found = _unsuppressed(document, chosen, analysis or Analysis(config), fixes)
     except SyntaxProblem as problem:
         parsed = False
         if not config.selects(*INVALID_SYNTAX, True, path):
@@ -203,7 +207,8 @@ def _unsuppressed(
         if suspects:
             facts = analysis.summaries, analysis.blocking, analysis.serving, analysis.requirements, analysis.config
             context = Context(*facts, document.path, block, scope, fixes=fixes)
-            _visit(block.node, _visitors([rule(context) for rule in suspects]), context)
+            with timing.stage("rules"):
+                _visit(block.node, _visitors([rule(context) for rule in suspects]), context)
             found += context.findings
     return found
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from lint_sessions import engine, fixing, registry, workers
+from lint_sessions import engine, fixing, registry, timing, workers
 from lint_sessions.config import Config, ConfigError, Configs, Selection
 from lint_sessions.fault import confession
 from lint_sessions.finding import INVALID_SYNTAX, UNUSED_SUPPRESSION, Finding
@@ -28,7 +28,8 @@ def lint_paths(run: Run) -> int | None:
     configs = _configs(run)
     if isinstance(configs, int):
         return configs
-    groups = _groups(configs, run)
+    with timing.stage("collect"):
+        groups = _groups(configs, run)
     run.root = source_root([config.root for config in groups])
     try:
         run.sieve.look_at(run.root)

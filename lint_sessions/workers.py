@@ -19,7 +19,7 @@ from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Final
 
-from lint_sessions import disk, engine
+from lint_sessions import disk, engine, timing
 from lint_sessions.config import Config
 from lint_sessions.disk import Witness
 from lint_sessions.engine import Analysis, Report
@@ -57,6 +57,7 @@ def check(
     done: list[_Part | None] = [None] * len(shares)
     for number, part in _parts(shares, config, jobs):
         done[number] = part
+        timing.join(part.times)
         if progress is not None:
             progress(sum(part.report.files for part in done if part is not None), len(paths))
     # The shares of processes that came to an end too early, for want of memory as a rule, are done here.
@@ -109,6 +110,8 @@ class _Part:
     """Of the contents of each file that could be checked."""
     witness: Witness
     """What of the disk was noted for it."""
+    times: timing.Times | None = None
+    """What another process has taken for it."""
 
     @classmethod
     def of(cls, paths: Sequence[Path], analysis: Analysis) -> _Part:
@@ -150,7 +153,7 @@ def _with_documents(part: _Part, analysis: Analysis) -> Iterator[_Part]:
 
 def _parts(shares: Sequence[Sequence[Path]], config: Config, jobs: int) -> Iterator[tuple[int, _Part]]:
     """The parts as they get ready, each with its number; those of a process that ends too early are left out."""
-    with ProcessPoolExecutor(min(jobs, len(shares)), _context(), _begin, (config,)) as pool:
+    with ProcessPoolExecutor(min(jobs, len(shares)), _context(), _begin, (config, timing.is_taken())) as pool:
         futures: dict[Future[_Part], int] = {}
         try:
             futures = {pool.submit(_work, share): number for number, share in enumerate(shares)}
@@ -173,12 +176,13 @@ _analysis: Analysis | None = None
 """Of a process that works for another: made once, so that it is known for later shares."""
 
 
-def _begin(config: Config) -> None:
+def _begin(config: Config, timed: bool) -> None:
     global _analysis
+    timing.begin_again(wanted=timed)
     _analysis = Analysis(config)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # the process that waits for this one tells of the interruption
 
 
 def _work(paths: Sequence[Path]) -> _Part:
     assert _analysis is not None
-    return _Part.of(paths, _analysis)
+    return replace(_Part.of(paths, _analysis), times=timing.take())

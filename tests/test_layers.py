@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "lint_sessions"
 LAYERS = (
     {"__init__"},
-    {"finding", "write", "progress", "disk", "fault", "published"},
+    {"finding", "write", "progress", "disk", "timing", "fault", "published"},
     {"rule", "store"},
     {"source"},
     {"requirements"},

@@ -51,9 +51,10 @@ def add_options(parser: ArgumentParser) -> None:
         dest="statistics",
         choices=("rule", "module", "fixability"),
         metavar="WHAT",
-        help="count by rule (also --statistics), module, fixability",
+        help="count by rule (--statistics), module, fixability",
     )
     add("--explain", action="store_true", help="tell of each rule found why, and what was measured")
+    add("--timing", action="store_true", help="tell how long each stage takes, and what is parsed")
     add("--exit-zero", action="store_true", help="exit with 0 even if there are findings")
     volume = output.add_mutually_exclusive_group()
     volume.add_argument("--quiet", "-q", action="store_true", help="print findings and problems only")

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import libcst as cst
 
+from lint_sessions import timing
 from lint_sessions.flow.conditions import decide
 from lint_sessions.flow.evaluate import Evaluator
 from lint_sessions.flow.graph import Action, BasicBlock, Graph, Step
@@ -69,14 +70,15 @@ class Exploration:
 
     def explore(self, starts: Sequence[tuple[BasicBlock | None, State]]) -> Lifecycle:
         """Follow these states from their blocks to the exits."""
-        for block, state in starts:
-            self.push(block, state)
-        while self.queue:
-            following, state = self.queue.popleft()
-            self.block(following, state)
-            if self.count > MAX_STATES:
-                return Lifecycle(gave_up=True)
-        return self.result
+        with timing.stage("flow"):
+            for block, state in starts:
+                self.push(block, state)
+            while self.queue:
+                following, state = self.queue.popleft()
+                self.block(following, state)
+                if self.count > MAX_STATES:
+                    return Lifecycle(gave_up=True)
+            return self.result
 
     def push(self, block: BasicBlock | None, state: State) -> None:
         if block is None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from lint_sessions import disk
+from lint_sessions import disk, timing
 from lint_sessions.project.words import WordIndex
 from lint_sessions.source.document import Block, Document, SourceError
 from lint_sessions.source.files import discover
@@ -194,7 +194,8 @@ class Project:
     def mentioning(self, word: str) -> Sequence[Module]:
         """Those of `modules` in whose text an identifier or keyword stands as a whole word, in their order."""
         if self._index is None:
-            self._index = WordIndex((module, module.document.text) for module in self.modules)
+            with timing.stage("indexing"):
+                self._index = WordIndex((module, module.document.text) for module in self.modules)
         return self._index.having(word)
 
     @cached_property

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lint_sessions import timing
 from lint_sessions.source.cut import NEWLINE, Kind, Piece, cut, cut_class
 from lint_sessions.source.parse import parse
 from lint_sessions.source.places import Places
@@ -74,8 +75,10 @@ class Document:
     @cached_property
     def _outcome(self) -> cst.Module | SyntaxProblem:
         # A file that can't be parsed is asked for once a block.
+        timing.parsed(self.path, self.text)
         try:
-            return parse(self.text)
+            with timing.stage("parsing"):
+                return parse(self.text)
         except SyntaxProblem as problem:
             return problem
 
@@ -191,8 +194,10 @@ class Block:
         before = "" if self.parent is None else f"class _:{document.newline}{self._indent or ' '}"
         after = document.newline if self.end < len(document.text) else ""
         text = f"{before}{document.text[self.start : self.end]}{after}"
+        timing.parsed(document.path, text)
         try:
-            module = parse(text)
+            with timing.stage("parsing"):
+                module = parse(text)
         except SyntaxProblem:
             return None
         body = _statements(module if self.parent is None else module.body[0])
