@@ -245,15 +245,16 @@ def _drops_sound_work(context: Context, scope: Scope, poisoned: Poisoned, runs: 
     """Whether an error that has nothing to do with the database may find something written that is not for the handler
     to undo: what stands before its `try`, in earlier turns of a loop, or in a caller."""
     function, site, handler = scope.function, poisoned.site, poisoned.handler
-    sound = [s for s in runs.spared.get(handler, ()) if s.site == site and not s.is_of_database]
-    if function is None or not sound or not isinstance(handler, cst.ExceptHandler) or _is_for_databases(handler.type):
+    if function is None or not isinstance(handler, cst.ExceptHandler) or _is_for_databases(handler.type):
         return False
-    is_new = site.acquired or context.wiring.is_route(scope) or context.wiring.is_injected(scope)
-    if not is_new and not isinstance(poisoned.failed, cst.Yield):
-        return True
+    sound = [s for s in runs.spared.get(handler, ()) if s.site == site and not s.is_of_database]
     path = path_to(function, handler)
     guarded = next(node for node in reversed(path) if isinstance(node, (cst.Try, cst.TryStar)))
     own = set(walk(guarded.body))
+    is_new = site.acquired or context.wiring.is_route(scope) or context.wiring.is_injected(scope)
+    if not is_new and not isinstance(poisoned.failed, cst.Yield):
+        calls = [part for part in own if isinstance(part, cst.Call)]
+        return bool(sound) or any(part is not poisoned.failed for part in calls)  # before the session is first used
     in_loop = any(isinstance(node, (cst.For, cst.While)) for node in path[: path.index(guarded)])
     stays = in_loop and not any(isinstance(part, cst.Attribute) and part.attr.value == "commit" for part in own)
     return any(s.unsaved is not None and (stays or s.unsaved.node not in own) for s in sound)

@@ -9,7 +9,7 @@ import libcst as cst
 from lint_sessions.context import Context
 from lint_sessions.edits import Lines
 from lint_sessions.finding import Fix, Safety
-from lint_sessions.project.names import path_to
+from lint_sessions.project.names import path_to, walk
 from lint_sessions.rule import Rule, TraceStep
 
 
@@ -93,6 +93,8 @@ def _write_first(context: Context, function: cst.FunctionDef, refresh: cst.Call)
     lines = Lines(context.block)
     rows = lines.rows([line])
     waiting = "await " if isinstance(line.body[0], cst.Expr) and isinstance(line.body[0].value, cst.Await) else ""
+    if waiting and any(_is_unawaited_write(context, part, session) for part in walk(function)):
+        return None  # to await that is what has to be done
     following = next(iter(suite.body[list(suite.body).index(line) + 1 :]), None)
     if following is not None and context.source(following).strip() == f"{waiting}{session}.commit()":
         after = lines.rows([following])
@@ -100,3 +102,10 @@ def _write_first(context: Context, function: cst.FunctionDef, refresh: cst.Call)
         return Fix("Refresh after the commit", Safety.SAFE, (lines.insert(rows.start, [moved]), lines.delete(after)))
     flush = f"{lines.indent(rows.start)}{waiting}{session}.flush()"
     return Fix("Flush first", Safety.SAFE, (lines.insert(rows.start, [flush]),))
+
+
+def _is_unawaited_write(context: Context, node: cst.CSTNode, session: str) -> bool:
+    match node:
+        case cst.Expr(value=cst.Call(func=cst.Attribute(value=owner, attr=cst.Name("commit" | "flush")))):
+            return context.source(owner) == session
+    return False
