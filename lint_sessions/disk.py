@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -116,12 +116,18 @@ def hold(record: list[Any]) -> tuple[bool, bool]:
     for folder, names in files.items():
         start = folder.rstrip(os.sep) + os.sep
         for name, seen in names.items():
-            now = _again("read", start + name, seen)
-            if now is not seen:
-                if now[0] != seen[0]:
-                    return False, False
-                renewed |= now != seen
-                names[name] = now
+            # As in `_again`, without the calls: there may be thousands of files.
+            try:
+                found = os.stat(start + name)
+                if [found.st_mtime_ns, found.st_size, found.st_ino, found.st_ctime_ns] == seen[1:]:
+                    continue
+            except (OSError, ValueError):
+                pass
+            now = _contents_now(start + name)
+            if now[0] != seen[0]:
+                return False, False
+            renewed |= now != seen
+            names[name] = now
     for number, (what, path, *seen) in enumerate(others):
         now = _again(what, path, seen)
         if now[0] != seen[0]:
@@ -295,7 +301,9 @@ def _listing(found: Sequence[os.DirEntry[str]], stamp: Seen) -> Seen:
     return [_listed(found), *(stamp if found else [])]
 
 
-def _listed(found: Iterable[os.DirEntry[str]]) -> str:
+def _listed(found: Sequence[os.DirEntry[str]]) -> str:
+    if not found:
+        return "empty"
     kinds = ((entry.name, entry.is_dir(follow_symlinks=False), entry.is_symlink()) for entry in found)
     return _digest(
         "\0".join(f"{name}/{folder:d}{link:d}" for name, folder, link in kinds).encode("utf-8", "surrogatepass")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import sys
 from argparse import Action, ArgumentParser, RawDescriptionHelpFormatter, _ArgumentGroup
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -48,9 +47,9 @@ class Parser(ArgumentParser):
         word = next((word for word in words if word.startswith("-")), words[0])
         name = word.partition("=")[0]
         known = [option for action in self._actions for option in action.option_strings]
-        close = difflib.get_close_matches(name, known, n=1) if word.startswith("-") else None
+        close = closest(name, known) if word.startswith("-") else None
         what = "option is named" if word.startswith("-") else "argument is expected where you wrote"
-        self.error(f"no {what} {name}; did you mean {close[0]}?" if close else f"no {what} {name}")
+        self.error(f"no {what} {name}; did you mean {close}?" if close else f"no {what} {name}")
 
 
 def add_configuration(parser: ArgumentParser | _ArgumentGroup) -> None:
@@ -60,14 +59,21 @@ def add_configuration(parser: ArgumentParser | _ArgumentGroup) -> None:
     either.add_argument("--isolated", action="store_true", help="read no configuration file")
 
 
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """What was probably meant by a word that is none of those known."""
+    import difflib  # nothing that is right should wait for it
+
+    return next(iter(difflib.get_close_matches(word, list(known), n=1)), None)
+
+
 def unknown_command(argv: Sequence[str]) -> str | None:
     """What to say of a command that is none; None when there is nothing to say."""
     word = next((word for word in argv if not word.startswith("-")), None)
     if word is None or word in COMMANDS:
         return None
-    close = difflib.get_close_matches(word, COMMANDS, n=1)
+    close = closest(word, COMMANDS)
     if close:
-        hint = f"did you mean {close[0]}?"
+        hint = f"did you mean {close}?"
     elif Path(word).exists():
         hint = f"`lint-sessions check {word}` checks it"
     else:

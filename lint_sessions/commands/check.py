@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace
 
-from lint_sessions.commands.arguments import add_configuration
+from lint_sessions.commands.arguments import add_configuration, closest
 from lint_sessions.commands.colour import add_colour
 from lint_sessions.report import FORMATS
 
@@ -80,8 +79,8 @@ def _output(text: str) -> tuple[str, str | None]:
     form, colon, file = text.partition(":")
     form = "text" if form == "full" else form
     if form not in FORMATS:
-        close = difflib.get_close_matches(form, FORMATS, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"choose from {', '.join(FORMATS)}"
+        close = closest(form, FORMATS)
+        hint = f"did you mean {close}?" if close else f"choose from {', '.join(FORMATS)}"
         raise ArgumentTypeError(f"no format is named {form}; {hint}")
     if colon and not file:
         raise ArgumentTypeError(f"no file is named after {text}")
