@@ -323,9 +323,9 @@ def main(arguments: Sequence[str]) -> int:
                         other.write(told(mutant, what, fixed))
             used += counted.total() > before
             print(f"{project.name}: {counted.total() - before} mutants", flush=True)
-    lines = "\n".join(table(counted, used))
+            lines = "\n".join(table(counted, used))
+            (out / "table.md").write_text(lines + "\n", encoding="utf-8")
     print(lines)
-    (out / "table.md").write_text(lines + "\n", encoding="utf-8")
     return 0
 
 

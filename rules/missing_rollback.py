@@ -72,8 +72,9 @@ class MissingRollback(Rule):
     The rollback becomes the first statement of the handler. Safe where only a failed flush or commit leads there, after
     which every further use of the session would have raised. Unsafe where the handler takes other errors as well, or
     those of a block that the session is lent to: what was written before, and could still have been committed, is
-    undone too. Inside a `begin()` block no fix is offered: what is wanted there is a savepoint. Nor is one where a run
-    may come to the handler before the name holds a session.
+    undone too. Where such an error may find work that stands before the `try`, in earlier turns of a loop, or in a
+    caller, no fix is offered: a rollback would undo that as well. Nor is one inside a `begin()` block: what is wanted
+    there is a savepoint. Nor where a run may come to the handler before the name holds a session.
     """
 
     code = "LS401"

@@ -59,7 +59,7 @@ class RefreshBeforeCommit(Rule):
 
     ## Fix safety
     Safe: the statement raises on every run as it is. Where the commit is the next statement the two change places, else
-    a `flush()` is put before the refresh.
+    a `flush()` is put before the refresh. No fix is offered beside a commit that is not awaited, which LS504 mends.
     """
 
     code = "LS403"
