@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import gc
+import os
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -70,12 +71,15 @@ class Analysis:
         self.blocking = Blocking(self.types)
         self.requirements = Requirements(config.root, config.fastapi_version)
 
-    def after(self, changed: Mapping[Path, Document]) -> Analysis:
-        """The same project with another text in some files: nothing is known of it, but what is parsed stays parsed."""
+    def after(self, changed: Mapping[Path, Document], without: Container[Path] = ()) -> Analysis:
+        """The same project with another text in some files: nothing is known of it, but what is parsed stays parsed.
+        What is read of files `without` which it is, by absolute paths, is forgotten."""
         analysis = Analysis(self.config)
-        analysis.documents = {**self.documents, **changed}
+        kept = {path: document for path, document in self.documents.items() if path not in without}
+        analysis.documents = {**kept, **changed}
         for document in (*self.project.documents, *changed.values()):
-            analysis.project.add(document)
+            if document in changed.values() or Path(os.path.abspath(document.path)) not in without:
+                analysis.project.add(document)
         return analysis
 
 

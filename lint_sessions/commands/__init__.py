@@ -13,6 +13,7 @@ COMMANDS: Final = {
     "demo": "show a leak, how it fails and how it is fixed",
     "rule": "explain rules, with the harm that was measured",
     "rules": "list all rules",
+    "server": "tell editors what is found, as one types",
 }
 """Name to one line of help; the module has the name of the command."""
 

@@ -181,14 +181,15 @@ class Project:
     @property
     def modules(self) -> Iterator[Module]:
         """The modules of all those files, and of the documents that were added."""
-        added = [path for path in self._modules if path not in self._paths]
-        for path in [*self._paths, *added]:
+        added = [path for path in self._modules if path not in self.paths]
+        for path in [*self.paths, *added]:
             module = self.at(path)
             if module is not None:
                 yield module
 
     @cached_property
-    def _paths(self) -> dict[Path, None]:
+    def paths(self) -> dict[Path, None]:
+        """The absolute paths of those files."""
         return dict.fromkeys(Path(os.path.abspath(path)) for path in self.files)
 
     def mentioning(self, word: str) -> Sequence[Module]:
