@@ -5,7 +5,7 @@
 #    source ~/.local/share/bash_completion/lint-sessions
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_lint_sessions_subparsers=(check completion config demo rule rules)
+_shtab_lint_sessions_subparsers=(check completion config demo rule rules server)
 
 _shtab_lint_sessions_check_option_strings=(--stdin-filename --force-exclude --config --isolated --jobs -j --no-cache --cache-dir --fix --unsafe-fixes --fix-only --diff --show-fixes --select --ignore --extend-select --baseline --write-baseline --diff-base --add-noqa --output-format --output-file -o --statistics-by --explain --timing --exit-zero --quiet -q --verbose -v --color -h --help)
 _shtab_lint_sessions_completion_option_strings=(-h --help)
@@ -13,6 +13,7 @@ _shtab_lint_sessions_config_option_strings=(-h --help --config --isolated --outp
 _shtab_lint_sessions_demo_option_strings=(-h --help --color)
 _shtab_lint_sessions_rule_option_strings=(-h --help --output-format --color)
 _shtab_lint_sessions_rules_option_strings=(-h --help --color)
+_shtab_lint_sessions_server_option_strings=(-h --help)
 _shtab_lint_sessions_option_strings=(--version -h --help)
 
 _shtab_lint_sessions_check_pos_0_COMPGEN=_shtab_compgen_files
@@ -39,7 +40,7 @@ _shtab_lint_sessions_rule_pos_0_choices=(LS000 invalid-syntax LS001 unused-suppr
 _shtab_lint_sessions_rule___output_format_choices=(text markdown json)
 _shtab_lint_sessions_rule___color_choices=(auto always never)
 _shtab_lint_sessions_rules___color_choices=(auto always never)
-_shtab_lint_sessions_pos_0_choices=(check completion config demo rule rules)
+_shtab_lint_sessions_pos_0_choices=(check completion config demo rule rules server)
 
 _shtab_lint_sessions_check_pos_0_nargs='*'
 _shtab_lint_sessions_check___force_exclude_nargs=0
@@ -72,6 +73,8 @@ _shtab_lint_sessions_rule__h_nargs=0
 _shtab_lint_sessions_rule___help_nargs=0
 _shtab_lint_sessions_rules__h_nargs=0
 _shtab_lint_sessions_rules___help_nargs=0
+_shtab_lint_sessions_server__h_nargs=0
+_shtab_lint_sessions_server___help_nargs=0
 _shtab_lint_sessions_pos_0_nargs=A...
 _shtab_lint_sessions___version_nargs=0
 _shtab_lint_sessions__h_nargs=0

@@ -50,7 +50,7 @@ function _shtab_lint_sessions_using
   test "$_shtab_lint_sessions_cmdpath" = "$argv"
 end
 
-set -g _shtab_lint_sessions_commands check completion config demo rule rules
+set -g _shtab_lint_sessions_commands check completion config demo rule rules server
 set -g _shtab_lint_sessions_opts_with_value --baseline --cache-dir --color --config --diff-base --extend-select --ignore --jobs --output-file --output-format --select --statistics-by --stdin-filename --write-baseline -j -o
 
 complete -c lint-sessions -e
@@ -110,4 +110,6 @@ complete -c lint-sessions -n '_shtab_lint_sessions_using rule; and test $_shtab_
 complete -c lint-sessions -n '_shtab_lint_sessions_using; and test $_shtab_lint_sessions_npos -eq 0' -a rules -d 'List all rules.'
 complete -c lint-sessions -n '_shtab_lint_sessions_using rules' -s h -l help -d 'show this help message and exit'
 complete -c lint-sessions -n '_shtab_lint_sessions_using rules' -l color -xka "auto always never" -d 'always, never or auto: on a terminal'
+complete -c lint-sessions -n '_shtab_lint_sessions_using; and test $_shtab_lint_sessions_npos -eq 0' -a server -d 'Tell editors what is found, as one types.'
+complete -c lint-sessions -n '_shtab_lint_sessions_using server' -s h -l help -d 'show this help message and exit'
 

@@ -16,6 +16,7 @@ _shtab_lint_sessions_commands() {
     demo:'Show a leak, how it fails and how it is fixed.'
     rule:'Explain rules, with the harm that was measured.'
     rules:'List all rules.'
+    server:'Tell editors what is found, as one types.'
   )
   _describe 'lint-sessions commands' _commands
 }
@@ -111,6 +112,13 @@ _shtab_lint_sessions_rules_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_lint_sessions_rules_defaults_added=0
 
+_shtab_lint_sessions_server_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_lint_sessions_server_defaults_added=0
+
 
 _shtab_lint_sessions() {
   local context state line curcontext="$curcontext" one_or_more='(*)' remainder='(-)*:' default='*::: :->lint-sessions'
@@ -136,6 +144,7 @@ _shtab_lint_sessions() {
         demo) _arguments -C -s $_shtab_lint_sessions_demo_options ;;
         rule) _arguments -C -s $_shtab_lint_sessions_rule_options ;;
         rules) _arguments -C -s $_shtab_lint_sessions_rules_options ;;
+        server) _arguments -C -s $_shtab_lint_sessions_server_options ;;
       esac
   esac
 }
