@@ -676,3 +676,14 @@ def test_output_survives_a_terminal_of_few_letters() -> None:
     done = python("-m", "lint_sessions", "check", "ä.py", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
     assert (done.returncode, done.stderr) == (1, "")
     assert "gr\\xf6\\xdfe" in done.stdout
+
+
+def test_nothing_of_the_project_is_imported(tmp_path: Path) -> None:
+    """Not even what has the name of something that the linter takes."""
+    for name in ("json", "libcst", "rules", "pathspec", "tomllib", "registry"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('the code under analysis was run')\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "lint_sessions", "check", "--no-cache", "--output-format", "json", "."],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
