@@ -125,7 +125,11 @@ def _is_counted(function: cst.FunctionDef, write: cst.CSTNode) -> bool:
 def _is_noted(function: cst.FunctionDef, write: cst.CSTNode) -> bool:
     """Whether what is done beside the write (a flag that is set, a counter, a list that grows) decides on a commit."""
     found = siblings(function, write)
+    session = (
+        dotted(write.func.value) if isinstance(write, cst.Call) and isinstance(write.func, cst.Attribute) else None
+    )
     changed = {name for statement in found[0] for name in _changed(statement)} if found is not None else set()
+    changed.discard(session)  # `if db:` asks whether there is one
     return any(
         isinstance(part, cst.If)
         and (_commits(part) or leaves(part.body.body[-1]))

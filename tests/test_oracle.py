@@ -65,11 +65,6 @@ def test_case_is_linted_as_marked(path: Path) -> None:
     assert verdict.reported == marks(text)
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="open: LS402 is silent where `if db:` stands beside the write (efdea67), and the world has `flush()` do nothing "
-    "once a session was closed (d329eaf), so LS302 and it disagree",
-)
 @pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
 def test_programs(is_async: bool) -> None:
     agrees(batch(1, range(PROGRAMS // 2), is_async=is_async, seconds=SECONDS), 0.2)

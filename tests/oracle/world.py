@@ -282,7 +282,7 @@ class Watched(Session):
         self.guard(super().add, (row,), {})
 
     def flush(self, *args: Any, **options: Any) -> None:
-        if not self.depth and STAGE.run is not None and not self.new and not self.over:
+        if not self.depth and STAGE.run is not None and not self.new and not self.shut:
             self.guard(super().add, (Item(),), {})
         self.guard(super().flush, args, options)
 
@@ -294,7 +294,7 @@ class Watched(Session):
         self.unsaved = None
 
     def may_have_changes(self) -> bool:
-        return self.given or (self.row is None and not self.over)
+        return not self.shut and (self.row is None or self.given)
 
     def alone(self) -> None:
         """Ending the transaction of a `begin()` or `begin_nested()` block inside it is another rule's affair."""
@@ -329,7 +329,6 @@ class Watched(Session):
                 run.harm("LS402", self.unsaved)
         self.excused = False
         self.unsaved = None
-        self.given = False
         self.over, self.shut, self.reopened = True, True, None
         self.forget()
         super().close()
