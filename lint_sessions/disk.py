@@ -21,6 +21,7 @@ Fact = tuple[str, str]
 Seen = list["int | str"]
 """What was found: a digest of it, and behind that the stamp of the file or folder, if that tells of each change."""
 
+_PROJECT_MARKS: Final = (".git", "setup.cfg", "setup.py", "pyproject.toml")
 CACHE_MARK: Final = "CACHEDIR.TAG"
 """By https://bford.info/cachedir: a folder with such a file holds what can be made anew."""
 _ABSENT: Final = (errno.ENOENT, errno.ENOTDIR)
@@ -165,10 +166,7 @@ def read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     absolute = os.path.abspath(path)
     try:
-        with path.open("rb") as file:
-            before = os.fstat(file.fileno())
-            data = file.read()
-            after = os.fstat(file.fileno())
+        data, before, after = _contents(path)
     except OSError as error:
         if error.errno in _ABSENT:
             witness.note_absent(absolute)
@@ -224,6 +222,12 @@ def realpath(path: str | Path) -> str:
     return found
 
 
+def project_around(folder: Path) -> Path | None:
+    """The nearest folder that looks like a project, the folder itself included."""
+    above = (folder, *folder.parents)
+    return next((place for place in above if any(exists(place / mark) for mark in _PROJECT_MARKS)), None)
+
+
 def _kind(path: Path) -> str:
     witness = _present.get()
     found = _kind_of(path)
@@ -250,12 +254,17 @@ def _broken(path: str) -> str:
     return "broken" * os.path.lexists(path)
 
 
+def _contents(path: str | Path) -> tuple[bytes, os.stat_result, os.stat_result]:
+    """What is in a file, and what the file was before and after it was read. Raises OSError or ValueError."""
+    with open(path, "rb") as file:
+        before = os.fstat(file.fileno())
+        data = file.read()
+        return data, before, os.fstat(file.fileno())
+
+
 def _contents_now(path: str) -> Seen:
     try:
-        with open(path, "rb") as file:
-            before = os.fstat(file.fileno())
-            data = file.read()
-            after = os.fstat(file.fileno())
+        data, before, after = _contents(path)
         return [_digest(data), *(_lasting(after) if _stamp(before) == _stamp(after) else [])]
     except OSError as error:
         return [_failure(error)]

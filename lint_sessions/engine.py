@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import gc
-import os
 import re
 import warnings
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ import libcst as cst
 
 from lint_sessions import timing
 from lint_sessions.config import Config
+from lint_sessions.config.settings import absolute
 from lint_sessions.context import Context
 from lint_sessions.fault import confession
 from lint_sessions.finding import INVALID_SYNTAX, UNUSED_SUPPRESSION, Edit, Finding, Fix, Position, Safety
@@ -77,9 +77,9 @@ class Analysis:
         analysis = Analysis(self.config)
         kept = {path: document for path, document in self.documents.items() if path not in without}
         analysis.documents = {**kept, **changed}
-        for document in (*self.project.documents, *changed.values()):
-            if document in changed.values() or Path(os.path.abspath(document.path)) not in without:
-                analysis.project.add(document)
+        read = (document for document in self.project.documents if absolute(document.path) not in without)
+        for document in (*read, *changed.values()):
+            analysis.project.add(document)
         return analysis
 
 
@@ -206,7 +206,7 @@ def _unsuppressed(
     found: list[tuple[Finding, range]] = []
     aliases = {alias: name for name, alias in _ALIAS.findall(document.text)}
     for block, scope in leaves(module.blocks, analysis.types.module_scope(module)):
-        text = _as_published(document.text[block.start : block.end], aliases).encode("utf-8", "replace")
+        text = _as_published(block.text, aliases).encode("utf-8", "replace")
         suspects = [rule for rule in chosen if all(re.search(gate, text) for gate in rule.gates)]
         if suspects:
             facts = analysis.summaries, analysis.blocking, analysis.serving, analysis.requirements, analysis.config

@@ -36,7 +36,7 @@ def reach(types: Types, function: FunctionType, block: Block, scope: Scope) -> t
     if top.bound(name) or _is_hidden(name, scope):
         return None
     for other in module.blocks:
-        text = other.document.text[other.start : other.end]
+        text = other.text
         if other.kind == "statement" and other.start < block.start and "import" in text:
             found = _import_of(types, function, module, other)
             if found is not None:
@@ -130,7 +130,7 @@ def _ways(imports: Sequence[Block], source: str, name: str) -> list[tuple[str, s
     """The names that top-level imports bind to something of a module, or to the module, with what they mean."""
     found = []
     for block in imports:
-        if source not in block.document.text[block.start : block.end]:
+        if source not in block.text:
             continue
         match block.node:
             case cst.SimpleStatementLine(body=[*statements]):
@@ -257,7 +257,7 @@ def _import_anew(function: FunctionType, module: Module) -> tuple[str, tuple[Edi
 def _imports_of(module: Module) -> Iterator[tuple[str, tuple[str, ...]]]:
     """What a module imports when it is imported itself: each source, and the names from it, if any."""
     for block in module.blocks:
-        if block.kind == "statement" and "import" in block.document.text[block.start : block.end]:
+        if block.kind == "statement" and "import" in block.text:
             for node in walk(block.node):
                 match node:
                     case cst.ImportFrom():

@@ -5,13 +5,13 @@ What is parsed stays parsed; what was concluded is concluded anew, for the files
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from lint_sessions import engine
 from lint_sessions.config import Config, ConfigError, Configs
+from lint_sessions.config.settings import absolute
 from lint_sessions.engine import Analysis
 from lint_sessions.fault import confession
 from lint_sessions.finding import Finding
@@ -44,19 +44,19 @@ class OpenProject:
 
     def edit(self, path: Path, text: str) -> None:
         """The file has this text now, whatever is saved. Raises SourceError."""
-        path = _absolute(path)
+        path = absolute(path)
         self._unsaved[path] = Document.from_bytes(path, text.encode("utf-8", "surrogatepass"))
         self._stale.add(path)
 
     def close(self, path: Path) -> None:
         """The file is what is saved."""
-        path = _absolute(path)
+        path = absolute(path)
         if self._unsaved.pop(path, None) is not None:
             self._stale.add(path)
 
     def saved(self, paths: Iterable[Path]) -> None:
         """These files have changed on the disk, have come or gone; configurations and lock files among them."""
-        for path in map(_absolute, paths):
+        for path in map(absolute, paths):
             if path.suffix == ".py" and path.exists() and any(path in a.project.paths for a in self._analyses.values()):
                 self._stale.add(path)
             else:
@@ -67,13 +67,13 @@ class OpenProject:
 
     def config(self, path: Path) -> Config:
         """What is configured for a file. Raises ConfigError."""
-        config = self._configs.of_file(_absolute(path))
+        config = self._configs.of_file(absolute(path))
         config.check_selectors(known())
         return config
 
     def check(self, path: Path) -> Answer:
         """What is found in a file as it is now; never raises."""
-        path = _absolute(path)
+        path = absolute(path)
         document: Document | None = None
         try:
             config = self.config(path)
@@ -105,7 +105,3 @@ class OpenProject:
     def _renewed(self, analysis: Analysis) -> Analysis:
         inside = {path: self._unsaved.get(path) for path in self._stale if path.is_relative_to(analysis.project.root)}
         return analysis.after({path: document for path, document in inside.items() if document}, without=inside)
-
-
-def _absolute(path: Path) -> Path:
-    return Path(os.path.abspath(path))

@@ -113,6 +113,17 @@ class Observed:
     fixed: Mapping[str, Mapping[str, int]]
     versions: Mapping[str, str]
 
+    def counts(self) -> Iterator[tuple[str, str, int, int]]:
+        """Each application, what was counted in it, and how often, as it is and fixed."""
+        for app, numbers in self.misuse.items():
+            for what, number in numbers.items():
+                yield app, what, number, self.fixed[app][what]
+
+    @property
+    def made_with(self) -> str:
+        """The versions, for a reader."""
+        return ", ".join(f"{name} {version}" for name, version in self.versions.items())
+
 
 @dataclass(frozen=True)
 class Page:
@@ -245,15 +256,14 @@ def observed(root: Path, page: Page) -> Observed | None:
     file = root / "fixtures" / page.stem / "observed.json"
     if not file.is_file():
         return None
-    record = json.loads(file.read_text("utf-8"))
-    return Observed(record["misuse"], record["fixed"], record["versions"])
+    return Observed(**json.loads(file.read_text("utf-8")))
 
 
 @cache
 def _observed() -> Mapping[str, Observed]:
     """The same as it is shipped, by the codes of the rules."""
     records = json.loads((Path(__file__).parent / OBSERVED).read_text("utf-8"))
-    return {code: Observed(record["misuse"], record["fixed"], record["versions"]) for code, record in records.items()}
+    return {code: Observed(**record) for code, record in records.items()}
 
 
 def _shipped(found: Iterable[Page]) -> str:
@@ -277,13 +287,11 @@ def record(page: Page) -> dict[str, object]:
 
 def _observed_table(page: Page, observed: Observed) -> str:
     rows = [
-        f"| [{app}.py](../../fixtures/{page.stem}/{app}.py) | {what} | {number} | {observed.fixed[app][what]} |"
-        for app, numbers in observed.misuse.items()
-        for what, number in numbers.items()
+        f"| [{app}.py](../../fixtures/{page.stem}/{app}.py) | {what} | {misuse} | {mended} |"
+        for app, what, misuse, mended in observed.counts()
     ]
-    versions = ", ".join(f"{name} {version}" for name, version in observed.versions.items())
     head = ["| application | what was counted | as it is | fixed |", "| --- | --- | ---: | ---: |"]
-    return "\n".join([*head, *rows, "", f"Recorded with {versions}."])
+    return "\n".join([*head, *rows, "", f"Recorded with {observed.made_with}."])
 
 
 if __name__ == "__main__":

@@ -29,7 +29,6 @@ SUFFIX: Final = ".lint-sessions"
 """Of entries. Nothing else is ever removed: the folder may be one in which people keep files of their own."""
 _PART: Final = f"{SUFFIX}-part"
 _FORMAT: Final = 3
-_MARKS: Final = (".git", "pyproject.toml", "setup.cfg", "setup.py")
 _NO_ENTRY: Final = (OSError, ValueError, LookupError, TypeError, AttributeError)
 _TAG: Final = (
     "Signature: 8a477f597d28d172789f06886806bc55\n# A cache of lint-sessions; it may be removed at any time.\n"
@@ -142,8 +141,7 @@ def checksum_of(text: str) -> str:
 
 def _default() -> Path | None:
     """In the project around the current folder."""
-    here = Path.cwd()
-    place = next((place for place in (here, *here.parents) if any((place / mark).exists() for mark in _MARKS)), None)
+    place = disk.project_around(Path.cwd())
     return None if place is None else place / FOLDER
 
 

@@ -146,7 +146,7 @@ def _is_shared_by_generator(context: Context, use: Use) -> bool:
     word = re.compile(rf"\b{name[0]}\b")
     for module in context.types.project.mentioning(name[0]):
         for block, _ in leaves(module.blocks, context.types.module_scope(module)):
-            text = block.document.text[block.start : block.end]
+            text = block.text
             if block.kind == "function" and "yield" in text and word.search(text):
                 return True
     return False

@@ -119,7 +119,7 @@ def _keep(context: Context, scope: Scope) -> Fix | None:
     """Switch `expire_on_commit` off at the one factory of the file."""
     found: list[tuple[Block, cst.Call]] = []
     for block in context.document.blocks:
-        if block.kind == "statement" and "sessionmaker" in block.document.text[block.start : block.end]:
+        if block.kind == "statement" and "sessionmaker" in block.text:
             calls = (part for part in walk(block.node) if isinstance(part, cst.Call))
             module = context.types.module_scope(scope.module)
             found += [(block, call) for call in calls if isinstance(context.types.infer(call, module), FactoryType)]

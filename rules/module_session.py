@@ -146,7 +146,7 @@ class ModuleSession(Rule):
 def _is_closed(module: Scope, name: str) -> bool:
     """Whether the module's own statements close the session: then it is done with when the import ends."""
     statements = (block for block in module.module.blocks if block.kind == "statement")
-    return any(f"{name}.close(" in block.document.text[block.start : block.end] for block in statements)
+    return any(f"{name}.close(" in block.text for block in statements)
 
 
 # --- the fix ------------------------------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ def _outside_functions(module: Module) -> Iterator[Block]:
 
 
 def _is_used_by(block: Block, name: str) -> bool:
-    if name not in block.document.text[block.start : block.end]:
+    if name not in block.text:
         return False
     strings = (part.evaluated_value for part in walk(block.node) if isinstance(part, cst.SimpleString))
     return mentions(block.node, name) or name in bound_in([block.node]) or name in strings
@@ -256,7 +256,7 @@ class _User:
     @property
     def is_one(self) -> bool:
         """Whether it mentions the session, and has nothing of its own by that name."""
-        if self.name not in self.block.document.text[self.block.start : self.block.end]:
+        if self.name not in self.block.text:
             return False
         declared = [*self.function.decorators, self.function.params]
         if any(mentions(part, self.name) for part in declared) or self.name in self.scope.outer_names:

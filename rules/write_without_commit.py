@@ -96,7 +96,7 @@ class WriteWithoutCommit(Rule):
     def _is_meant(self, site: Site, scope: Scope) -> bool:
         """Whether nothing is to be stored, or nothing needs a commit."""
         block = scope.block
-        own = block.document.text[block.start : block.end] if block is not None else ""
+        own = block.text if block is not None else ""
         if site.flavor.on_connection or _ON_PURPOSE.search(own):
             return True
         return self.context.types.project.mentions(_AUTOCOMMIT)

@@ -115,9 +115,8 @@ def _index() -> Iterator[str]:
 def _counted(page: Page) -> str:
     if page.observed is None:
         return ""
-    app, numbers = next(iter(page.observed.misuse.items()))
-    what, number = next(iter(numbers.items()))
-    return f"[{what}: {number}, {page.observed.fixed[app][what]}](../proofs/{page.stem}.md)"
+    _, what, misuse, mended = next(page.observed.counts())
+    return f"[{what}: {misuse}, {mended}](../proofs/{page.stem}.md)"
 
 
 def _proof(page: Page) -> str:

@@ -16,7 +16,6 @@ from lint_sessions.config.settings import Config, Said, absolute
 
 FILES: Final = (".lint-sessions.toml", "lint-sessions.toml", toml.SHARED)
 """Files of configuration; of those in one folder, the first holds."""
-ROOT_MARKS: Final = (".git", "setup.cfg", "setup.py", "pyproject.toml")
 
 
 class Configs:
@@ -76,9 +75,9 @@ def _named(file: Path) -> Config:
 
 
 def _root(folder: Path, given: Path) -> Path:
-    for ancestor in (folder, *folder.parents):
-        if any(disk.exists(ancestor / mark) for mark in ROOT_MARKS):
-            return ancestor
+    project = disk.project_around(folder)
+    if project is not None:
+        return project
     here = Path.cwd()
     return here if given.is_relative_to(here) else given
 

@@ -25,7 +25,7 @@ def calling(types: Types, function: Scope) -> Iterator[Scope]:
     count = 0
     for module in mentioning(types, function.name, function.module):
         for block, scope in functions(module.blocks, types.module_scope(module)):
-            text = block.document.text[block.start : block.end]
+            text = block.text
             if scope is function or not word.search(text.partition(":")[2]):
                 continue
             count += 1

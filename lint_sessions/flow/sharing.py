@@ -57,7 +57,7 @@ def single_instances(types: Types, cls: Scope) -> Iterator[tuple[str, cst.CSTNod
             continue
         top = types.module_scope(module)
         for block in module.blocks:
-            text = block.document.text[block.start : block.end]
+            text = block.text
             if block.kind != "statement" or is_main_part(block) or not call.search(text):
                 continue
             try:

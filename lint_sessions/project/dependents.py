@@ -70,7 +70,7 @@ def names_of(block: Block) -> set[str]:
         block = block.parent
     if block.name is not None:
         return {block.name}
-    text = block.document.text[block.start : block.end]
+    text = block.text
     bound = {name for found in _BOUND.finditer(text) for name in found.groups() if name}
     return bound | {word for found in _IMPORT.findall(text) for word in _WORD.findall(found.partition("import")[2])}
 

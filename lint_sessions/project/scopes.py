@@ -147,11 +147,11 @@ class Scope:
     def _statements(self) -> WordIndex[Block]:
         """The statements by the words in them, and the definitions by their names."""
         blocks = self._blocks or ()
-        return WordIndex((block, _text(block) if block.kind == "statement" else block.name or "") for block in blocks)
+        return WordIndex((block, block.text if block.kind == "statement" else block.name or "") for block in blocks)
 
     @cached_property
     def _star_imports(self) -> list[Block]:
-        return [b for b in self._blocks or () if b.kind == "statement" and _STAR_IMPORT.search(_text(b))]
+        return [b for b in self._blocks or () if b.kind == "statement" and _STAR_IMPORT.search(b.text)]
 
     @property
     def _blocks(self) -> tuple[Block, ...] | None:
@@ -214,7 +214,7 @@ class Scope:
         """Whether the text of the scope's block has `word` in it: a cheap over-approximation."""
         if self.block is None:
             return word in self.module.document.text
-        return word in self.block.document.text[self.block.start : self.block.end]
+        return word in self.block.text
 
     @cached_property
     def own_nodes(self) -> tuple[cst.CSTNode, ...]:
@@ -285,10 +285,6 @@ def _dedent(text: str) -> str:
     lead = re.match(r"[ \t]*", text)
     indent = lead.group() if lead else ""
     return "\n".join(line.removeprefix(indent) for line in text.split("\n")) if indent else text
-
-
-def _text(block: Block) -> str:
-    return block.document.text[block.start : block.end]
 
 
 _NO_NODE = cst.Pass()

@@ -38,7 +38,7 @@ def _is_command(scope: Scope) -> bool:
     """Whether a function is a command of click or Typer, after which the process ends."""
     if scope.block is None or not _imports_command_line(scope.module.document):
         return False
-    text = _text(scope.block)
+    text = scope.block.text
     return bool(_COMMAND.search(text)) and not _FOR_EVER.search(text)
 
 
@@ -50,7 +50,7 @@ def _imports_command_line(document: Document) -> bool:
 
 def is_main_part(block: Block) -> bool:
     """Whether a statement is the `if __name__ == "__main__"` of its module."""
-    return bool(_GUARD.match(_text(block)))
+    return bool(_GUARD.match(block.text))
 
 
 def is_test(path: Path, root: Path) -> bool:
@@ -63,12 +63,12 @@ def is_test(path: Path, root: Path) -> bool:
 def _once(module: Scope) -> frozenset[str]:
     blocks = module.module.blocks
     statements = [block for block in blocks if block.kind == "statement"]
-    guards = [block for block in statements if _GUARD.match(_text(block)) or _CALL.match(_text(block))]
+    guards = [block for block in statements if _GUARD.match(block.text) or _CALL.match(block.text)]
     functions = {block.name: block for block in blocks if block.kind == "function" and block.name}
     pending = list(guards)
     reached: set[str] = set()
     while pending:
-        text = _text(pending.pop())
+        text = pending.pop().text
         for name, block in functions.items():
             if name not in reached and re.search(rf"\b{re.escape(name)}\s*\(", text):
                 reached.add(name)
@@ -79,19 +79,15 @@ def _once(module: Scope) -> frozenset[str]:
 def _is_contained(
     name: str, functions: dict[str, Block], reached: set[str], blocks: Sequence[Block], guards: list[Block]
 ) -> bool:
-    if _FOR_EVER.search(_text(functions[name])):
+    if _FOR_EVER.search(functions[name].text):
         return False
     word = re.compile(rf"\b{re.escape(name)}\b")
     called = re.compile(rf"\b{re.escape(name)}\b(?!\s*\()")
     for block in blocks:
         inside = block in guards or block.name in reached
-        text = _text(block)
+        text = block.text
         if block is functions[name]:
             text = text[text.index(name) + len(name) :] if name in text else text
         if (not inside and word.search(text)) or (inside and called.search(text)):
             return False
     return True
-
-
-def _text(block: Block) -> str:
-    return block.document.text[block.start : block.end]

@@ -306,7 +306,7 @@ class Wiring:
                 continue
             top = self.types.module_scope(module)
             for block in module.blocks:
-                if block.kind == "function" and "yield" in module.document.text[block.start : block.end]:
+                if block.kind == "function" and "yield" in block.text:
                     try:
                         provider = FunctionType(top.child_of_block(block))
                     except SyntaxProblem:

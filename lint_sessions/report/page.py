@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
@@ -41,7 +41,7 @@ def brief(page: Page, style: Style, width: int) -> Iterator[str]:
     sections = dict(page.sections)
     yield from _prose(_first_paragraph(sections.get("Why is this bad?", "")), style, width, "  ")
     if page.observed is not None:
-        app, what, misuse, mended = next(_counts(page.observed))
+        app, what, misuse, mended = next(page.observed.counts())
         told = f"Measured in {app}.py: {what} {misuse}, and {mended} once it is fixed."
         yield from _prose(told, style, width, "  ")
     if page.fixable is not None:
@@ -84,28 +84,18 @@ def _prose(text: str, style: Style, width: int, indent: str = "") -> Iterator[st
         yield _CODE.sub(lambda found: style.paint(found[1], "mark"), row) if style.colour else row
 
 
-def _counts(observed: Observed) -> Iterator[tuple[str, str, int, int]]:
-    for app, numbers in observed.misuse.items():
-        for what, number in numbers.items():
-            yield app, what, number, observed.fixed[app][what]
-
-
 def _measured(observed: Observed, style: Style, width: int) -> Iterator[str]:
     head = ("application", "what was counted", "as it is", "fixed")
-    rows = [(f"{app}.py", what, str(misuse), str(mended)) for app, what, misuse, mended in _counts(observed)]
+    rows = [(f"{app}.py", what, str(misuse), str(mended)) for app, what, misuse, mended in observed.counts()]
     widths = [max(cells(row[i]) for row in (head, *rows)) for i in range(len(head))]
     yield style.paint(_row(head, widths), "faint")
     for app, what, misuse, mended in rows:
         row = _row((app, what, misuse, mended), widths)
         at = len(row) - widths[3] - 2 - widths[2]
         yield row[:at] + style.paint(row[at : at + widths[2]], "bad") + row[at + widths[2] :]
-    yield from _prose(f"Counted with {_versions(observed.versions)}.", style, width)
+    yield from _prose(f"Counted with {observed.made_with}.", style, width)
 
 
 def _row(parts: Iterable[str], widths: Sequence[int]) -> str:
     *left, misuse, mended = (pad(part, width) for part, width in zip(parts, widths, strict=True))
     return "  ".join([*left, misuse.strip().rjust(widths[2]), mended.strip().rjust(widths[3])])
-
-
-def _versions(versions: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} {version}" for name, version in versions.items())

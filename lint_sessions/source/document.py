@@ -164,6 +164,11 @@ class Block:
         """The offset past its last row, a comment there included, the line end not."""
         return self.piece.end
 
+    @property
+    def text(self) -> str:
+        """What stands there, from `start` to `end`."""
+        return self.document.text[self.start : self.end]
+
     @cached_property
     def children(self) -> tuple[Block, ...]:
         """Of a class the statements of its body; of all else nothing."""
