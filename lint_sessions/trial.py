@@ -36,16 +36,17 @@ class Trial:
 
     def is_sound(self, scope: Scope, *, reopened: int) -> bool:
         """Whether a function now uses a closed session in no more than so many places, does no harm that it did not
-        do before, and does not begin to hand out a closed session, or a query that has still to run in one."""
+        do before, and hands out neither a session of its own, which may be closed by then, nor a query that has
+        still to run in one."""
         after = next((new for old, new in self._pairs if old is scope and new.name == old.name), None)
         if after is None:
             return False
         runs = self._context.lifecycle(after)
         if runs.gave_up or len({id(leak.reopened) for leak in runs.leaks if leak.reopened is not None}) > reopened:
             return False
-        before = self._context.lifecycle(scope)
-        if _hands_out(runs) and not _hands_out(before):
+        if _hands_out(runs):
             return False
+        before = self._context.lifecycle(scope)
         return all(new <= old for new, old in zip(self._harm(runs, after), self._harm(before, scope), strict=True))
 
     def _harm(self, runs: Lifecycle, scope: Scope) -> list[int]:
