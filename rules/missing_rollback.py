@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from itertools import pairwise
 
@@ -10,6 +11,7 @@ import libcst as cst
 from lint_sessions.context import Context
 from lint_sessions.edits import Lines
 from lint_sessions.finding import Edit, Fix, Safety
+from lint_sessions.flow.callers import calling
 from lint_sessions.flow.lifecycle import Lifecycle
 from lint_sessions.flow.state import Poisoned
 from lint_sessions.flow.values import Held, Manager
@@ -25,6 +27,7 @@ _DATABASE_ERRORS = frozenset(
     ["SQLAlchemyError", "DBAPIError", "DatabaseError", "DataError", "IntegrityError", "OperationalError"]
     + ["PendingRollbackError", "ProgrammingError", "StatementError"]
 )
+_BEGINS = re.compile(r"\bbegin(?:_nested)?\s*\(")
 
 
 class MissingRollback(Rule):
@@ -73,8 +76,9 @@ class MissingRollback(Rule):
     which every further use of the session would have raised. Unsafe where the handler takes other errors as well, or
     those of a block that the session is lent to: what was written before, and could still have been committed, is
     undone too. Where such an error may find work that stands before the `try`, in earlier turns of a loop, or in a
-    caller, no fix is offered: a rollback would undo that as well. Nor is one inside a `begin()` block: what is wanted
-    there is a savepoint. Nor where a run may come to the handler before the name holds a session.
+    caller, no fix is offered: a rollback would undo that as well. Nor is one inside a `begin()` block, or where a
+    caller has one: what is wanted there is a savepoint. Nor where a run may come to the handler before the name holds
+    a session.
     """
 
     code = "LS401"
@@ -155,6 +159,10 @@ def _roll_back_first(context: Context, scope: Scope, poisoned: Poisoned, runs: L
         for _, what in poisoned.state.waiting
     ):
         return None  # inside `begin()`, a rollback ends the block's own transaction
+    if not site.acquired and any(
+        caller.block is not None and _BEGINS.search(caller.block.text) for caller in calling(context.types, scope)
+    ):
+        return None  # so it does for whoever lends the session from within such a block
     name = next((name for name, value in poisoned.state.names if value == Held(site)), None)
     is_path = not (site.acquired or site.key.startswith("param:") or site.key.isdigit())
     if name is None and is_path and site.key.count(".") < 2:  # nobody reaches through an object for its session
