@@ -27,6 +27,21 @@ def check(asked: Namespace) -> int:
     started = time.monotonic()
     if asked.timing:
         timing.begin()
+    run = begin(asked)
+    if isinstance(run, int):
+        return run
+    with closing(run.progress):
+        status = _check(run)
+    if asked.verbose:
+        run.tell(f"{run.files} files in {time.monotonic() - started:.2f} s")
+    if times := timing.take():
+        for line in times.told(run.files):
+            run.tell(line)
+    return status
+
+
+def begin(asked: Namespace) -> Run | int:
+    """A run of what was asked for; the exit status where that cannot be done."""
     asked.fix = asked.fix or asked.fix_only
     run = Run(asked, Progress(wanted=not asked.quiet))
     if clash := _clash(asked):
@@ -39,14 +54,7 @@ def check(asked: Namespace) -> int:
     except (output.OutputError, SiftError) as error:
         run.problem("command line", str(error))
         return UNUSABLE
-    with closing(run.progress):
-        status = _check(run)
-    if asked.verbose:
-        run.tell(f"{run.files} files in {time.monotonic() - started:.2f} s")
-    if times := timing.take():
-        for line in times.told(run.files):
-            run.tell(line)
-    return status
+    return run
 
 
 def _check(run: Run) -> int:
@@ -61,7 +69,7 @@ def _check(run: Run) -> int:
     if stopped is not None:
         return stopped
     with timing.stage("report"):
-        return _end_of_diff(run) if run.asked.diff else _tell(run, stream)
+        return _end_of_diff(run) if run.asked.diff else tell(run, stream)
 
 
 def _lint_paths(run: Run) -> int | None:
@@ -134,7 +142,7 @@ def _fixed(run: Run, *, would: bool = False) -> Iterator[str]:
             yield f"    {count:{width}} x {code} ({name})"
 
 
-def _tell(run: Run, stream: TextIO) -> int:
+def tell(run: Run, stream: TextIO) -> int:
     """Write the reports; the exit status."""
     findings, unread = sorted(run.findings, key=lambda finding: finding.order), run.unusable
     findings = [] if run.asked.fix_only else findings

@@ -145,6 +145,18 @@ def hold(record: list[Any]) -> tuple[bool, bool]:
     return True, renewed
 
 
+def changed(facts: dict[Fact, Seen]) -> list[Fact]:
+    """The questions to which the disk says something else now. The stamps of the others are brought up to date."""
+    found = []
+    for fact, seen in facts.items():
+        now = _again(*fact, seen)
+        if now[0] == seen[0]:
+            facts[fact] = now
+        else:
+            found.append(fact)
+    return found
+
+
 def _again(what: str, path: str, seen: Seen) -> Seen:
     """What is found now: the very same where the stamp tells it."""
     if len(seen) > 1:

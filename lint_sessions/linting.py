@@ -25,7 +25,7 @@ from lint_sessions.write import replace
 
 def lint_paths(run: Run) -> int | None:
     """Check the files that were asked for, and fix them if that was asked; the exit status where that can't be done."""
-    configs = _configs(run)
+    configs = configs_of(run)
     if isinstance(configs, int):
         return configs
     with timing.stage("collect"):
@@ -48,6 +48,7 @@ def lint_paths(run: Run) -> int | None:
             run.fault(", ".join(map(shown_path, paths)), confession(error))
             continue
         run.files += report.files
+        run.paths += paths
         unchecked = {problem.path for problem in report.problems}
         _note_left_out(run, config, (path for path in paths if path not in unchecked))
         if run.asked.verbose:
@@ -59,7 +60,7 @@ def lint_paths(run: Run) -> int | None:
     return None
 
 
-def _configs(run: Run) -> Configs | int:
+def configs_of(run: Run) -> Configs | int:
     """Where the configuration of each file is found; the exit status where what is configured can't be used."""
     asked = run.asked
     select = None if asked.select is None else tuple(asked.select)
@@ -77,7 +78,7 @@ def _configs(run: Run) -> Configs | int:
 
 def lint_stdin(run: Run) -> int | None:
     """The same for the text on standard input; what fixes make of it goes to standard output."""
-    configs = _configs(run)
+    configs = configs_of(run)
     if isinstance(configs, int):
         return configs
     path = Path(run.asked.stdin_filename) if run.asked.stdin_filename else STDIN

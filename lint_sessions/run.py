@@ -36,6 +36,8 @@ class Run:
     sieve: Sieve = field(default_factory=Sieve)
     findings: list[Finding] = field(default_factory=list)
     files: int = 0
+    paths: list[Path] = field(default_factory=list)
+    """The files that were looked at, those among them that could not be checked; none where the answer was known."""
     unusable: int = 0
     faults: int = 0
     fixed: list[Finding] = field(default_factory=list)

@@ -32,7 +32,7 @@ LAYERS = (
     {"run"},
     {"cache", "linting"},
     {"check", "single"},
-    {"flake8", "server"},
+    {"flake8", "server", "watching"},
     {"commands"},
     {"cli"},
     {"__main__"},

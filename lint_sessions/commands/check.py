@@ -54,12 +54,13 @@ def add_options(parser: ArgumentParser) -> None:
     )
     add("--explain", action="store_true", help="tell of each rule found why, and what was measured")
     add("--timing", action="store_true", help="tell how long each stage takes, and what is parsed")
+    add("--watch", action="store_true", help="check again whenever something changes, until Ctrl-C")
     add("--exit-zero", action="store_true", help="exit with 0 even if there are findings")
     volume = output.add_mutually_exclusive_group()
     volume.add_argument("--quiet", "-q", action="store_true", help="print findings and problems only")
     volume.add_argument("--verbose", "-v", action="store_true", help="tell on standard error what is done")
     add_colour(output)
-    add("-h", "--help", action="help", help="show this")
+    add("-h", "--help", action="help", help=SUPPRESS)  # whoever reads it has found it
 
 
 def _jobs(text: str) -> int:
@@ -89,6 +90,10 @@ def _output(text: str) -> tuple[str, str | None]:
 
 def run(asked: Namespace) -> int:
     """Find, fix, print; the exit status."""
+    if asked.watch:
+        from lint_sessions.watching import watch
+
+        return watch(asked)
     from lint_sessions.check import check
 
     return check(asked)

@@ -7,7 +7,7 @@
 
 _shtab_lint_sessions_subparsers=(check completion config demo rule rules server)
 
-_shtab_lint_sessions_check_option_strings=(--stdin-filename --force-exclude --config --isolated --jobs -j --no-cache --cache-dir --fix --unsafe-fixes --fix-only --diff --show-fixes --select --ignore --extend-select --baseline --write-baseline --diff-base --add-noqa --output-format --output-file -o --statistics-by --explain --timing --exit-zero --quiet -q --verbose -v --color -h --help)
+_shtab_lint_sessions_check_option_strings=(--stdin-filename --force-exclude --config --isolated --jobs -j --no-cache --cache-dir --fix --unsafe-fixes --fix-only --diff --show-fixes --select --ignore --extend-select --baseline --write-baseline --diff-base --add-noqa --output-format --output-file -o --statistics-by --explain --timing --watch --exit-zero --quiet -q --verbose -v --color)
 _shtab_lint_sessions_completion_option_strings=(-h --help)
 _shtab_lint_sessions_config_option_strings=(-h --help --config --isolated --output-format --color)
 _shtab_lint_sessions_demo_option_strings=(-h --help --color)
@@ -54,13 +54,12 @@ _shtab_lint_sessions_check___show_fixes_nargs=0
 _shtab_lint_sessions_check___add_noqa_nargs=0
 _shtab_lint_sessions_check___explain_nargs=0
 _shtab_lint_sessions_check___timing_nargs=0
+_shtab_lint_sessions_check___watch_nargs=0
 _shtab_lint_sessions_check___exit_zero_nargs=0
 _shtab_lint_sessions_check___quiet_nargs=0
 _shtab_lint_sessions_check__q_nargs=0
 _shtab_lint_sessions_check___verbose_nargs=0
 _shtab_lint_sessions_check__v_nargs=0
-_shtab_lint_sessions_check__h_nargs=0
-_shtab_lint_sessions_check___help_nargs=0
 _shtab_lint_sessions_completion__h_nargs=0
 _shtab_lint_sessions_completion___help_nargs=0
 _shtab_lint_sessions_config__h_nargs=0

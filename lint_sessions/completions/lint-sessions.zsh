@@ -54,11 +54,11 @@ _shtab_lint_sessions_check_options=(
   "--statistics-by[count by rule (--statistics), module, fixability]:WHAT:(rule module fixability)"
   "--explain[tell of each rule found why, and what was measured]"
   "--timing[tell how long each stage takes, and what is parsed]"
+  "--watch[check again whenever something changes, until Ctrl-C]"
   "--exit-zero[exit with 0 even if there are findings]"
   {--quiet,-q}"[print findings and problems only]"
   {--verbose,-v}"[tell on standard error what is done]"
   "--color[always, never or auto\: on a terminal]:WHEN:(auto always never)"
-  "(- : *)"{-h,--help}"[show this]"
   "(*)::files and folders (default\: the current)\; - is stdin:_files"
 )
 
