@@ -127,7 +127,7 @@ def _close_later(context: Context, scope: Scope, leak: Leak, uses: Sequence[cst.
         if not end.may_take_in(last, leak.site.flavor):
             continue
         for edits in end.moved(last):
-            if Trial(context, edits).is_sound(scope, reopened=count - 1):
+            if Trial(context, edits).is_sound(scope, reopened=count - len(uses)):
                 title = "Move the end of the block" if end.is_block else "Move the close"
                 return Fix(title, Safety.UNSAFE, tuple(edits))
     return None
