@@ -29,7 +29,7 @@ def lint_paths(run: Run) -> int | None:
     if isinstance(configs, int):
         return configs
     with timing.stage("collect"):
-        groups = _groups(configs, run)
+        groups = groups_of(configs, run)
     run.root = source_root([config.root for config in groups])
     try:
         run.sieve.look_at(run.root)
@@ -104,7 +104,7 @@ def lint_stdin(run: Run) -> int | None:
     return None
 
 
-def _groups(configs: Configs, run: Run) -> dict[Config, dict[Path, None]]:
+def groups_of(configs: Configs, run: Run) -> dict[Config, dict[Path, None]]:
     """The files to check under the configuration that holds for each: a project may lie inside another."""
     groups: dict[Config, dict[Path, None]] = {}
     for given in map(Path, run.asked.paths or ["."]):

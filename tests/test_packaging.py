@@ -72,7 +72,13 @@ def _check_wheel(wheel: Path, checkout: Path) -> None:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     completions = {f"lint_sessions/completions/lint-sessions.{shell}" for shell in SHELLS}
     manual = f"lint_sessions-{__version__}.data/data/share/man/man1/lint-sessions.1"
-    assert names == {*modules(checkout), *completions, *(f"lint_sessions/{name}" for name in DATA), manual}
+    page = {
+        path.relative_to(checkout).as_posix()
+        for path in (checkout / "lint_sessions" / "map").rglob("*")
+        if path.suffix in (".html", ".js", ".txt")
+    }
+    assert {"lint_sessions/map/page.html", "lint_sessions/map/vendor/cytoscape.LICENSE.txt"} < page
+    assert names == {*modules(checkout), *completions, *page, *(f"lint_sessions/{name}" for name in DATA), manual}
 
 
 def _installed(wheel: Path, folder: Path) -> Path:

@@ -11,6 +11,7 @@ COMMANDS: Final = {
     "completion": "print what makes a shell complete",
     "config": "show what is configured for a file, and where",
     "demo": "show a leak, how it fails and how it is fixed",
+    "map": "draw how sessions flow through a project",
     "rule": "explain rules, with the harm that was measured",
     "rules": "list all rules",
     "server": "tell editors what is found, as one types",

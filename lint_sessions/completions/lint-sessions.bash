@@ -5,12 +5,13 @@
 #    source ~/.local/share/bash_completion/lint-sessions
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_lint_sessions_subparsers=(check completion config demo rule rules server)
+_shtab_lint_sessions_subparsers=(check completion config demo map rule rules server)
 
 _shtab_lint_sessions_check_option_strings=(--stdin-filename --force-exclude --config --isolated --jobs -j --no-cache --cache-dir --fix --unsafe-fixes --fix-only --diff --show-fixes --select --ignore --extend-select --baseline --write-baseline --diff-base --add-noqa --output-format --output-file -o --statistics-by --explain --timing --watch --exit-zero --quiet -q --verbose -v --color)
 _shtab_lint_sessions_completion_option_strings=(-h --help)
 _shtab_lint_sessions_config_option_strings=(-h --help --config --isolated --output-format --color)
 _shtab_lint_sessions_demo_option_strings=(-h --help --color)
+_shtab_lint_sessions_map_option_strings=(-h --help --config --isolated --output-format --output-file -o --by)
 _shtab_lint_sessions_rule_option_strings=(-h --help --output-format --color)
 _shtab_lint_sessions_rules_option_strings=(-h --help --color)
 _shtab_lint_sessions_server_option_strings=(-h --help)
@@ -25,6 +26,10 @@ _shtab_lint_sessions_check___output_file_COMPGEN=_shtab_compgen_files
 _shtab_lint_sessions_check__o_COMPGEN=_shtab_compgen_files
 _shtab_lint_sessions_config_pos_0_COMPGEN=_shtab_compgen_files
 _shtab_lint_sessions_config___config_COMPGEN=_shtab_compgen_files
+_shtab_lint_sessions_map_pos_0_COMPGEN=_shtab_compgen_files
+_shtab_lint_sessions_map___config_COMPGEN=_shtab_compgen_files
+_shtab_lint_sessions_map___output_file_COMPGEN=_shtab_compgen_files
+_shtab_lint_sessions_map__o_COMPGEN=_shtab_compgen_files
 
 _shtab_lint_sessions_check___select_choices=(ALL LS LS0 LS00 LS000 LS001 LS1 LS10 LS101 LS102 LS103 LS104 LS105 LS106 LS107 LS108 LS109 LS11 LS110 LS2 LS20 LS201 LS202 LS203 LS204 LS205 LS206 LS207 LS3 LS30 LS301 LS302 LS303 LS304 LS305 LS306 LS307 LS308 LS309 LS31 LS310 LS4 LS40 LS401 LS402 LS403 LS404 LS405 LS406 LS407 LS5 LS50 LS501 LS502 LS503 LS504 LS505 LS506 LS507 acquire-inside-try begin-after-autobegin blocking-session close-not-called commit-after-response commit-in-finally commit-inside-begin concurrent-session contextmanager-dependency delegated-provider depends-as-annotation depends-called depends-on-sessionmaker depends-outside-di detached-instance engine-per-call expired-attribute held-across-await implicit-rollback invalid-syntax masked-error missing-rollback module-session override-called provider-called refresh-before-commit scoped-not-removed second-session second-yield session-default session-in-background session-returned stray-commit stream-pins-session swallowed-exception unawaited-call unbound-session unclosed-session unrefreshed-return unused-suppression use-after-close write-without-commit yield-without-finally)
 _shtab_lint_sessions_check___ignore_choices=(ALL LS LS0 LS00 LS000 LS001 LS1 LS10 LS101 LS102 LS103 LS104 LS105 LS106 LS107 LS108 LS109 LS11 LS110 LS2 LS20 LS201 LS202 LS203 LS204 LS205 LS206 LS207 LS3 LS30 LS301 LS302 LS303 LS304 LS305 LS306 LS307 LS308 LS309 LS31 LS310 LS4 LS40 LS401 LS402 LS403 LS404 LS405 LS406 LS407 LS5 LS50 LS501 LS502 LS503 LS504 LS505 LS506 LS507 acquire-inside-try begin-after-autobegin blocking-session close-not-called commit-after-response commit-in-finally commit-inside-begin concurrent-session contextmanager-dependency delegated-provider depends-as-annotation depends-called depends-on-sessionmaker depends-outside-di detached-instance engine-per-call expired-attribute held-across-await implicit-rollback invalid-syntax masked-error missing-rollback module-session override-called provider-called refresh-before-commit scoped-not-removed second-session second-yield session-default session-in-background session-returned stray-commit stream-pins-session swallowed-exception unawaited-call unbound-session unclosed-session unrefreshed-return unused-suppression use-after-close write-without-commit yield-without-finally)
@@ -36,11 +41,13 @@ _shtab_lint_sessions_completion_pos_0_choices=(bash zsh fish)
 _shtab_lint_sessions_config___output_format_choices=(text json)
 _shtab_lint_sessions_config___color_choices=(auto always never)
 _shtab_lint_sessions_demo___color_choices=(auto always never)
+_shtab_lint_sessions_map___output_format_choices=(html mermaid dot json)
+_shtab_lint_sessions_map___by_choices=(definition module)
 _shtab_lint_sessions_rule_pos_0_choices=(LS000 invalid-syntax LS001 unused-suppression LS101 yield-without-finally LS102 session-returned LS103 swallowed-exception LS104 commit-in-finally LS105 commit-after-response LS106 delegated-provider LS107 contextmanager-dependency LS108 acquire-inside-try LS109 masked-error LS110 second-yield LS201 depends-called LS202 depends-on-sessionmaker LS203 depends-as-annotation LS204 session-default LS205 depends-outside-di LS206 provider-called LS207 override-called LS301 unclosed-session LS302 use-after-close LS303 close-not-called LS304 module-session LS305 scoped-not-removed LS306 engine-per-call LS307 unbound-session LS308 detached-instance LS309 second-session LS310 unrefreshed-return LS401 missing-rollback LS402 write-without-commit LS403 refresh-before-commit LS404 implicit-rollback LS405 stray-commit LS406 commit-inside-begin LS407 begin-after-autobegin LS501 session-in-background LS502 concurrent-session LS503 blocking-session LS504 unawaited-call LS505 expired-attribute LS506 stream-pins-session LS507 held-across-await)
 _shtab_lint_sessions_rule___output_format_choices=(text markdown json)
 _shtab_lint_sessions_rule___color_choices=(auto always never)
 _shtab_lint_sessions_rules___color_choices=(auto always never)
-_shtab_lint_sessions_pos_0_choices=(check completion config demo rule rules server)
+_shtab_lint_sessions_pos_0_choices=(check completion config demo map rule rules server)
 
 _shtab_lint_sessions_check_pos_0_nargs='*'
 _shtab_lint_sessions_check___force_exclude_nargs=0
@@ -67,6 +74,10 @@ _shtab_lint_sessions_config___help_nargs=0
 _shtab_lint_sessions_config___isolated_nargs=0
 _shtab_lint_sessions_demo__h_nargs=0
 _shtab_lint_sessions_demo___help_nargs=0
+_shtab_lint_sessions_map_pos_0_nargs='*'
+_shtab_lint_sessions_map__h_nargs=0
+_shtab_lint_sessions_map___help_nargs=0
+_shtab_lint_sessions_map___isolated_nargs=0
 _shtab_lint_sessions_rule_pos_0_nargs=+
 _shtab_lint_sessions_rule__h_nargs=0
 _shtab_lint_sessions_rule___help_nargs=0

@@ -50,8 +50,8 @@ function _shtab_lint_sessions_using
   test "$_shtab_lint_sessions_cmdpath" = "$argv"
 end
 
-set -g _shtab_lint_sessions_commands check completion config demo rule rules server
-set -g _shtab_lint_sessions_opts_with_value --baseline --cache-dir --color --config --diff-base --extend-select --ignore --jobs --output-file --output-format --select --statistics-by --stdin-filename --write-baseline -j -o
+set -g _shtab_lint_sessions_commands check completion config demo map rule rules server
+set -g _shtab_lint_sessions_opts_with_value --baseline --by --cache-dir --color --config --diff-base --extend-select --ignore --jobs --output-file --output-format --select --statistics-by --stdin-filename --write-baseline -j -o
 
 complete -c lint-sessions -e
 complete -c lint-sessions -f
@@ -102,6 +102,14 @@ complete -c lint-sessions -n '_shtab_lint_sessions_using config; and test $_shta
 complete -c lint-sessions -n '_shtab_lint_sessions_using; and test $_shtab_lint_sessions_npos -eq 0' -a demo -d 'Show a leak, how it fails and how it is fixed.'
 complete -c lint-sessions -n '_shtab_lint_sessions_using demo' -s h -l help -d 'show this help message and exit'
 complete -c lint-sessions -n '_shtab_lint_sessions_using demo' -l color -xka "auto always never" -d 'always, never or auto: on a terminal'
+complete -c lint-sessions -n '_shtab_lint_sessions_using; and test $_shtab_lint_sessions_npos -eq 0' -a map -d 'Draw how sessions flow through a project.'
+complete -c lint-sessions -n '_shtab_lint_sessions_using map' -s h -l help -d 'show this help message and exit'
+complete -c lint-sessions -n '_shtab_lint_sessions_using map' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'read this configuration, and no other'
+complete -c lint-sessions -n '_shtab_lint_sessions_using map' -l isolated -d 'read no configuration file'
+complete -c lint-sessions -n '_shtab_lint_sessions_using map' -l output-format -xka "html mermaid dot json" -d 'html, mermaid, dot, json (default: html, a page that needs no network)'
+complete -c lint-sessions -n '_shtab_lint_sessions_using map' -l output-file -s o -xka "(__fish_complete_path (commandline -ct))" -d 'write there (default: session-map.html for html)'
+complete -c lint-sessions -n '_shtab_lint_sessions_using map' -l by -xka "definition module" -d 'draw each definition, or each module'
+complete -c lint-sessions -n '_shtab_lint_sessions_using map; and test $_shtab_lint_sessions_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'files and folders (default: the current)'
 complete -c lint-sessions -n '_shtab_lint_sessions_using; and test $_shtab_lint_sessions_npos -eq 0' -a rule -d 'Explain rules, with the harm that was measured.'
 complete -c lint-sessions -n '_shtab_lint_sessions_using rule' -s h -l help -d 'show this help message and exit'
 complete -c lint-sessions -n '_shtab_lint_sessions_using rule' -l output-format -xka "text markdown json" -d 'text, markdown or json'

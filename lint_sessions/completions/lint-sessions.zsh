@@ -14,6 +14,7 @@ _shtab_lint_sessions_commands() {
     completion:'Print what makes a shell complete.'
     config:'Show what is configured for a file, and where.'
     demo:'Show a leak, how it fails and how it is fixed.'
+    map:'Draw how sessions flow through a project.'
     rule:'Explain rules, with the harm that was measured.'
     rules:'List all rules.'
     server:'Tell editors what is found, as one types.'
@@ -94,6 +95,19 @@ _shtab_lint_sessions_demo_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_lint_sessions_demo_defaults_added=0
 
+_shtab_lint_sessions_map_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--config[read this configuration, and no other]:FILE:_files"
+  "--isolated[read no configuration file]"
+  "--output-format[html, mermaid, dot, json (default\: html, a page that needs no network)]:FORMAT:(html mermaid dot json)"
+  {--output-file,-o}"[write there (default\: session-map.html for html)]:FILE:_files"
+  "--by[draw each definition, or each module]:WHAT:(definition module)"
+  "(*)::files and folders (default\: the current):_files"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_lint_sessions_map_defaults_added=0
+
 _shtab_lint_sessions_rule_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--output-format[text, markdown or json]:FORMAT:(text markdown json)"
@@ -142,6 +156,7 @@ _shtab_lint_sessions() {
         completion) _arguments -C -s $_shtab_lint_sessions_completion_options ;;
         config) _arguments -C -s $_shtab_lint_sessions_config_options ;;
         demo) _arguments -C -s $_shtab_lint_sessions_demo_options ;;
+        map) _arguments -C -s $_shtab_lint_sessions_map_options ;;
         rule) _arguments -C -s $_shtab_lint_sessions_rule_options ;;
         rules) _arguments -C -s $_shtab_lint_sessions_rules_options ;;
         server) _arguments -C -s $_shtab_lint_sessions_server_options ;;

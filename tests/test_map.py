@@ -1,0 +1,420 @@
+"""The map shows what the analysis knows of a project, in each of its forms."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lint_sessions.cli import main
+from lint_sessions.drawing import MOST
+from lint_sessions.map.dot import dot
+from lint_sessions.map.mermaid import mermaid
+from lint_sessions.map.model import Act, Edge, Kind, Link, Map, Node
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
+
+ROOT = Path(__file__).parents[1]
+VENDOR = ROOT / "lint_sessions" / "map" / "vendor"
+SHOP = {
+    "pyproject.toml": '[project]\nname = "shop"\ndependencies = ["fastapi>=0.121", "sqlalchemy>=2"]\n',
+    "shop/__init__.py": "",
+    "shop/db.py": """\
+from sqlalchemy import create_engine
+from sqlalchemy.orm import sessionmaker
+
+engine = create_engine("sqlite:///shop.db")
+SessionLocal = sessionmaker(engine)
+
+
+def get_db():
+    db = SessionLocal()
+    try:
+        yield db
+    finally:
+        db.close()
+""",
+    "shop/orders.py": """\
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+
+class Orders:
+    def __init__(self, db: Session):
+        self.db = db
+
+    def add(self, order):
+        self.db.add(order)
+        self.db.commit()
+
+
+def count(db: Session):
+    return db.scalar(text("select count(*) from orders"))
+""",
+    "shop/api.py": """\
+from fastapi import Depends, FastAPI
+from sqlalchemy.orm import Session
+
+from shop.db import get_db
+from shop.orders import Orders, count
+
+app = FastAPI()
+
+
+@app.post("/orders")
+def create(order: dict, db: Session = Depends(get_db)):
+    Orders(db).add(order)
+
+
+@app.get("/orders")
+def how_many(db: Session = Depends(get_db)):
+    return count(db)
+
+
+@app.get("/health")
+def health():
+    return "ok"
+""",
+    "shop/jobs.py": """\
+from celery import shared_task
+
+from shop.db import SessionLocal
+from shop.orders import count
+
+
+@shared_task
+def report():
+    db = SessionLocal()
+    return count(db)
+""",
+    "tests/test_shop.py": "from shop.db import SessionLocal\n\n\ndef test():\n    SessionLocal().close()\n",
+}
+
+
+def write(root: Path, files: dict[str, str]) -> None:
+    for name, code in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(code, "utf-8")
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    write(tmp_path, SHOP)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def drawn(capsys: pytest.CaptureFixture[str], *options: str) -> str:
+    capsys.readouterr()
+    assert main(["map", *options]) == 0
+    return capsys.readouterr().out
+
+
+def known(capsys: pytest.CaptureFixture[str], *options: str) -> dict[str, Any]:
+    found = json.loads(drawn(capsys, "--output-format", "json", *options))
+    assert isinstance(found, dict)
+    return found
+
+
+# --- what is on it ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("shop")
+def test_definitions(capsys: pytest.CaptureFixture[str]) -> None:
+    nodes = [
+        (n["id"], n["kind"], n["row"], n["acts"], [f["code"] for f in n["findings"]]) for n in known(capsys)["nodes"]
+    ]
+    assert nodes == [
+        ("shop/api.py:create", "route", 11, [], []),
+        ("shop/api.py:how_many", "route", 16, [], []),
+        ("shop/db.py:engine", "engine", 4, [], []),
+        ("shop/db.py:SessionLocal", "factory", 5, [], []),
+        ("shop/db.py:get_db", "provider", 8, ["opens", "closes"], []),
+        ("shop/jobs.py:report", "worker", 8, ["opens"], ["LS301"]),
+        ("shop/orders.py:Orders", "class", 5, ["commits"], []),
+        ("shop/orders.py:count", "function", 14, [], []),
+    ]
+
+
+@pytest.mark.usefixtures("shop")
+def test_edges(capsys: pytest.CaptureFixture[str]) -> None:
+    edges = [(edge["from"], edge["link"], edge["to"]) for edge in known(capsys)["edges"]]
+    assert edges == [
+        ("shop/api.py:create", "lends", "shop/orders.py:Orders"),
+        ("shop/api.py:how_many", "lends", "shop/orders.py:count"),
+        ("shop/db.py:SessionLocal", "makes", "shop/db.py:get_db"),
+        ("shop/db.py:SessionLocal", "makes", "shop/jobs.py:report"),
+        ("shop/db.py:engine", "binds", "shop/db.py:SessionLocal"),
+        ("shop/db.py:get_db", "provides", "shop/api.py:create"),
+        ("shop/db.py:get_db", "provides", "shop/api.py:how_many"),
+        ("shop/jobs.py:report", "lends", "shop/orders.py:count"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "acts", "links"),
+    [
+        ("    with SessionLocal() as db:\n        db.commit()", {"opens", "commits", "closes"}, {"makes"}),
+        ("    with SessionLocal.begin() as db:\n        db.info", {"opens", "commits", "closes"}, {"makes"}),
+        ("    with contextmanager(get_db)() as db:\n        db.rollback()", {"rolls back"}, {"provides"}),
+        ("    db = next(get_db())\n    db.close()", {"closes"}, {"provides"}),
+        ("    def inner():\n        return SessionLocal()\n    return inner", {"opens"}, {"makes"}),
+        ("    return unknown(SessionLocal)", set(), set()),
+    ],
+)
+def test_what_a_function_does(
+    code: str, acts: set[str], links: set[str], shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head = "from contextlib import contextmanager\n\nfrom shop.db import SessionLocal, get_db"
+    (shop / "shop" / "one.py").write_text(f"{head}\n\n\ndef one():\n{code}\n", "utf-8")
+    found = known(capsys)
+    nodes = [node for node in found["nodes"] if node["name"] == "one"]
+    assert [set(node["acts"]) for node in nodes] == ([acts] if acts or links else [])
+    assert {edge["link"] for edge in found["edges"] if edge["to"] == "shop/one.py:one"} == links
+
+
+def test_dependencies_by_alias_and_of_dependencies(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = (
+        "from typing import Annotated\n\nfrom fastapi import APIRouter, Depends\nfrom sqlalchemy.orm import Session\n\n"
+        "from shop.db import get_db\nfrom shop.orders import Orders\n\nDb = Annotated[Session, Depends(get_db)]\n"
+        "router = APIRouter()\n\n\ndef get_orders(db: Db) -> Orders:\n    return Orders(db)\n\n\n"
+        '@router.get("/")\ndef read(orders: Orders = Depends(get_orders)):\n    return orders\n\n\n'
+        'def get_user(db: Db):\n    return db.info["user"]\n\n\n@router.get("/me")\ndef me(user=Depends(get_user)):\n    return user\n'
+    )
+    (shop / "shop" / "more.py").write_text(code, "utf-8")
+    found = known(capsys)
+    edges = {
+        (edge["from"].partition(":")[2], edge["to"].partition(":")[2])
+        for edge in found["edges"]
+        if edge["link"] == "provides" and edge["to"].startswith("shop/more.py")
+    }
+    assert edges == {("get_db", "get_orders"), ("get_orders", "read"), ("get_db", "get_user")}
+    kinds = {node["name"]: node["kind"] for node in found["nodes"]}
+    assert (kinds["get_orders"], kinds["get_user"]) == ("provider", "function")
+    assert "me" not in kinds, "no session comes to it"
+
+
+def test_several_names_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = SHOP["shop/db.py"].replace(
+        'engine = create_engine("sqlite:///shop.db")\nSessionLocal = sessionmaker(engine)\n',
+        "\n\ndef make(url):\n    engine = create_engine(url)\n    return sessionmaker(engine), engine\n\n\n"
+        'SessionLocal, engine = make("sqlite:///shop.db")\n',
+    )
+    (tmp_path / "db.py").write_text(code, "utf-8")
+    found = known(capsys, str(tmp_path))
+    assert {node["name"]: node["kind"] for node in found["nodes"]} == {
+        "SessionLocal": "factory",
+        "engine": "engine",
+        "get_db": "provider",
+    }
+    assert [edge["link"] for edge in found["edges"]] == ["makes"]
+
+
+def test_a_file_that_cannot_be_parsed(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (shop / "shop" / "broken.py").write_text("import sqlalchemy\n\n\ndef broken(:\n", "utf-8")
+    found = known(capsys)
+    assert [f["code"] for node in found["nodes"] if node["module"] == "shop/broken.py" for f in node["findings"]] == [
+        "LS000"
+    ]
+    assert len(found["nodes"]) == 9
+
+
+# --- forms ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_example_in_the_documentation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (ROOT / "docs" / "map.md").read_text("utf-8")
+    ((code, drawing),) = re.findall(r"```python\n(.*?)```.*?```mermaid\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "app.py").write_text(code, "utf-8")
+    assert drawn(capsys, "--output-format", "mermaid", "--isolated", str(tmp_path / "app.py")) == drawing
+
+
+def awkward() -> Map:
+    nodes = [
+        Node('m.py:a"<#', Kind.FUNCTION, 'a"<#', "m.py", 1, frozenset([Act.OPENS, Act.COMMITS])),
+        Node("n\\.py:b", Kind.ENGINE, "b", "n\\.py", 2),
+    ]
+    return Map.of(nodes, [Edge(nodes[1].id, nodes[0].id, Link.MAKES), Edge(nodes[0].id, "gone", Link.LENDS)])
+
+
+def test_names_are_quoted() -> None:
+    assert '["a#quot;#lt;#35;<br/>opens, commits"]' in mermaid(awkward())
+    assert r'"n\\.py:b" -> "m.py:a\"<#" [label=makes style=bold]' in dot(awkward())
+    assert r'"m.py:a\"<#" [label="a\"<#\nopens, commits" shape=box]' in dot(awkward())
+    assert "gone" not in mermaid(awkward()) + dot(awkward())
+
+
+@pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
+def test_graphviz_reads_it(tmp_path: Path) -> None:
+    (tmp_path / "map.dot").write_text(dot(awkward()), "utf-8")
+    assert os.system(f"dot -Tsvg -o {tmp_path / 'map.svg'} {tmp_path / 'map.dot'}") == 0
+
+
+@pytest.mark.usefixtures("shop")
+def test_modules(capsys: pytest.CaptureFixture[str]) -> None:
+    told = drawn(capsys, "--output-format", "mermaid", "--by", "module")
+    assert "shop/db.py<br/>1 engine, 1 factory, 1 provider" in told
+    assert "shop/jobs.py<br/>1 worker<br/>LS301" in told
+    assert "subgraph" not in told
+    assert len(re.findall("provides", told)) == 1, "one edge from module to module"
+
+
+def test_many_definitions_are_drawn_by_module(big: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for form in ("mermaid", "dot"):
+        told = drawn(capsys, "--output-format", form, "--isolated", str(big))
+        assert len(told.splitlines()) < MOST
+        assert "20 routes" in told
+    assert "route_3_7" in drawn(capsys, "--output-format", "mermaid", "--by", "definition", "--isolated", str(big))
+
+
+def test_the_page_stands_alone(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = drawn(capsys)
+    assert said == "Wrote session-map.html: 8 definitions in 4 modules, 1 problem.\n"
+    text = (shop / "session-map.html").read_text("utf-8")
+    assert "default-src 'none'" in text
+    own = re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
+    assert not re.search(r"\b(src|href)=|@import|url\(", own)
+    assert text.count("<script") == text.count("</script>") == 4
+    (shop / "shop" / "evil.py").write_text(
+        "from shop.db import SessionLocal\n\n\ndef evil():\n    db = SessionLocal()\n    db.scalar('</script><b>')\n",
+        "utf-8",
+    )
+    drawn(capsys, "-o", "page.html")
+    assert (shop / "page.html").read_text("utf-8").count("</script>") == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "says"),
+    [
+        (["nowhere"], 2, "nowhere"),
+        (["--config", "none.toml"], 2, "none.toml"),
+        (["empty"], 2, "no Python files here"),
+        (["--output-file", "nowhere/map.html"], 2, "nowhere/map.html: could not be written"),
+    ],
+)
+def test_what_cannot_be_drawn(
+    options: list[str], status: int, says: str, shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (shop / "empty").mkdir()
+    assert main(["map", *options]) == status
+    assert says in capsys.readouterr().err
+
+
+# --- in a browser -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def big(tmp_path: Path) -> Path:
+    """A project of 500 routes in 25 modules."""
+    write(tmp_path, {name: code for name, code in SHOP.items() if name in ("shop/__init__.py", "shop/db.py")})
+    for module in range(25):
+        routes = "".join(
+            f'\n\n@router.get("/{n}")\ndef route_{module}_{n}(db: Session = Depends(get_db)):\n    return db.info\n'
+            for n in range(20)
+        )
+        head = (
+            "from fastapi import APIRouter, Depends\nfrom sqlalchemy.orm import Session\n\nfrom shop.db import get_db\n"
+        )
+        write(tmp_path, {f"shop/api/part_{module}.py": f"{head}\nrouter = APIRouter()\n{routes}"})
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Chrome]:
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    driver = shutil.which("chromedriver")
+    if program is None or driver is None:
+        reason = "no Chromium with its driver is installed"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    for option in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1400,900"):
+        options.add_argument(option)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    chrome = webdriver.Chrome(options=options, service=Service(driver))
+    yield chrome
+    chrome.quit()
+
+
+def opened(browser: Chrome, capsys: pytest.CaptureFixture[str], project: Path) -> None:
+    drawn(capsys, "--isolated", "-o", str(project / "map.html"), str(project))
+    browser.get((project / "map.html").as_uri())
+
+
+def shown(browser: Chrome) -> list[str]:
+    found = browser.execute_script("return sessionMap.cy.nodes(':childless').map((node) => node.data('label'))")
+    assert isinstance(found, list)
+    return found
+
+
+def test_a_browser_shows_it(browser: Chrome, shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    opened(browser, capsys, shop)
+    assert "Orders\ncommits" in shown(browser)
+    assert "report\njobs.py\nopens\nLS301" in shown(browser)
+    red = browser.execute_script("return sessionMap.cy.nodes('[red=1]').map((node) => node.id())")
+    assert red == ["shop/jobs.py:report"]
+    panel = browser.find_element("id", "findings").text
+    assert panel.startswith("1 finding\nLS301 ")
+    assert "shop/jobs.py:9" in panel
+    assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]
+
+
+def test_a_browser_searches_and_follows(browser: Chrome, shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    opened(browser, capsys, shop)
+    box = browser.find_element("id", "search")
+    box.send_keys("orders class\n")
+    assert browser.find_element("id", "results").text.startswith("1 match\nOrders class, shop/orders.py")
+    assert browser.find_element("id", "detail").text.splitlines() == [
+        "Orders",
+        "class, shop/orders.py:5",
+        "commits",
+        "create lends it",
+    ]
+    chosen = browser.execute_script("return sessionMap.cy.nodes('.chosen').map((node) => node.id())")
+    assert chosen == ["shop/orders.py:Orders"]
+    faded = browser.execute_script("return sessionMap.cy.nodes('.far').map((node) => node.id())")
+    assert "shop/api.py:how_many" in faded
+    assert "shop/db.py:engine" not in faded, "its session comes from there"
+
+
+def test_a_browser_opens_and_closes_what_is_large(
+    browser: Chrome, big: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened(browser, capsys, big)
+    assert len(shown(browser)) <= 40
+    assert "part_3.py\n20 routes" in shown(browser)
+    browser.execute_script("sessionMap.toggle('shop/api/part_3.py')")
+    assert {"route_3_0", "route_3_19"} <= set(shown(browser))
+    assert "route_4_0" not in shown(browser)
+    browser.execute_script("sessionMap.toggle('shop/api/part_3.py')")
+    assert "route_3_0" not in shown(browser)
+    browser.find_element("id", "open").click()
+    assert len(shown(browser)) == 503
+    browser.find_element("id", "close").click()
+    assert len(shown(browser)) < 10
+    browser.find_element("id", "search").send_keys("route_24_19\n")
+    assert "route_24_19" in shown(browser)
+    spread = browser.execute_script("return sessionMap.cy.nodes(':childless').boundingBox()")
+    assert spread["w"] > 0
+    assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]
+
+
+def test_what_is_shipped_is_what_was_published() -> None:
+    told = (ROOT / "docs" / "dependencies.md").read_text("utf-8")
+    sums = dict(re.findall(r"`(cytoscape[\w.-]*\.js)`[^\n]*`sha256:([0-9a-f]{64})`", told))
+    assert sorted(sums) == sorted(path.name for path in VENDOR.glob("*.js"))
+    for name, digest in sums.items():
+        assert hashlib.sha256((VENDOR / name).read_bytes()).hexdigest() == digest
