@@ -149,7 +149,7 @@
       "line-height": 1.25 } },
     { selector: 'node[kind="engine"]', style: { shape: "barrel" } },
     { selector: 'node[kind="provider"]', style: { shape: "round-hexagon", padding: "12px" } },
-    { selector: 'node[kind="route"]', style: { shape: "round-tag", padding: "12px" } },
+    { selector: 'node[kind="route"]', style: { shape: "round-tag", padding: "12px", "text-margin-x": -5 } },
     { selector: 'node[kind="worker"]', style: { shape: "cut-rectangle" } },
     { selector: 'node[kind="group"]', style: { "background-color": colour("module"), "border-style": "dashed", "border-color": colour("faint") } },
     { selector: "node:parent", style: { "text-valign": "top", "text-margin-y": -4, color: colour("faint"), padding: "10px", "background-opacity": 0.6 } },
@@ -171,17 +171,46 @@
       cy.elements().remove();
       cy.add(elements());
     });
-    cy.layout({ name: "dagre", rankDir: "LR", nodeSep: 26, rankSep: 70, edgeSep: 6, animate: false, fit: true, padding: 30 }).run();
-    if (cy.zoom() > 1.2) {
-      cy.zoom(1.2);
-      cy.center();
-    }
+    cy.layout({ name: "dagre", rankDir: "LR", nodeSep: 26, rankSep: 70, edgeSep: 6, animate: false, fit: false }).run();
+    cy.nodes(":parent").forEach(fold);
+    show(cy.elements());
   }
+
+  // Many definitions in one column are hard to read: where room is on their right, they go into several.
+  function fold(box) {
+    const all = box.children(":childless"), column = all.filter((node) => node.position("x") === all[0].position("x"));
+    if (column.length < 9 || column.length < all.length || column.outgoers("edge").nonempty()) return;
+    const rows = Math.ceil(column.length / Math.ceil(Math.sqrt(column.length / 3)));
+    const sorted = column.sort((a, b) => a.data("label").localeCompare(b.data("label"), undefined, { numeric: true }));
+    const [wide, high] = ["w", "h"].map((side) => Math.max(...column.map((node) => node.data(side))) + 40);
+    const before = new Map(column.map((node) => [node, { ...node.position() }]));
+    const left = all[0].position("x"), middle = (all.boundingBox().y1 + all.boundingBox().y2) / 2;
+    sorted.forEach((node, number) => node.position({
+      x: left + Math.floor(number / rows) * wide, y: middle + ((number % rows) - (rows - 1) / 2) * high }));
+    const here = box.boundingBox();
+    const hits = (other) => {
+      const there = other.boundingBox();
+      return there.x1 < here.x2 && there.x2 > here.x1 && there.y1 < here.y2 && there.y2 > here.y1;
+    };
+    const own = column.union(box).union(box.ancestors());
+    if (cy.nodes().not(own).some(hits)) before.forEach((place, node) => node.position(place));
+  }
+
+  // As large as it can be read well, and all of it where that is possible.
+  function show(wanted, middle) {
+    cy.fit(wanted, 30);
+    if (cy.zoom() > 1.2) cy.zoom(1.2);
+    else if (middle && cy.zoom() < 0.5) cy.zoom(0.9);
+    else return;
+    cy.center(middle && cy.zoom() < 1.2 ? middle : wanted);
+  }
+
+  const flow = (chosen) => chosen.union(chosen.predecessors()).union(chosen.outgoers());
 
   function mark(chosen) {
     cy.elements().removeClass("near far chosen");
     if (!chosen || chosen.empty()) return;
-    const around = chosen.union(chosen.predecessors()).union(chosen.outgoers());
+    const around = flow(chosen);
     const kept = around.union(around.parents()).union(chosen.descendants());
     cy.elements().not(kept).addClass("far");
     around.edges().addClass("near");
@@ -257,6 +286,8 @@
     if (open) opened.add(one);
     else opened.delete(one);
     draw();
+    const box = cy.getElementById(boxOf(one));
+    if (open) show(box.union(box.descendants()), box);
     detailOfGroup(one);
   }
 
@@ -268,8 +299,7 @@
     if (hidden || opened.size !== before) draw();
     const at = cy.getElementById(id);
     mark(at);
-    cy.zoom(Math.max(cy.zoom(), 0.9));
-    cy.center(at);
+    show(flow(at), at);
     detail(node);
   }
 
