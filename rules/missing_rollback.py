@@ -135,7 +135,9 @@ class MissingRollback(Rule):
             trace.append(TraceStep(poisoned.use, "raises PendingRollbackError here", caller.block))
         then = f"`{caller.name}` goes on and gets PendingRollbackError"
         failed = f"`{self.context.short(left.failed, 30)}`"
-        fix = partial(_roll_back_first, self.context, scope, left, runs)
+        names = [name for name, value in poisoned.state.names if value == Held(poisoned.site)]
+        is_same = all(len(caller.bound(name)) <= 1 for name in names)  # else it may not be the one that was handed over
+        fix = partial(_roll_back_first, self.context, scope, left, runs) if is_same else None
         self.report(left.handler, trace=trace, failed=failed, then=then, fix=fix)
 
 

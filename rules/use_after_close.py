@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import takewhile
 
 import libcst as cst
 
@@ -12,13 +13,16 @@ from lint_sessions.context import Context
 from lint_sessions.edits import CLOSES, Lines, call_of, closed_name, only_closes, siblings
 from lint_sessions.finding import Edit, Fix, Safety
 from lint_sessions.flow.lifecycle import Leak
+from lint_sessions.flow.operations import WRITING
 from lint_sessions.flow.values import Site
 from lint_sessions.project.names import mentions, path_to, walk
 from lint_sessions.project.scopes import Scope
-from lint_sessions.project.types import Flavor
+from lint_sessions.project.sessions import Types
+from lint_sessions.project.types import Flavor, MethodType, SessionType
 from lint_sessions.rule import Rule, TraceStep
 from lint_sessions.trial import Trial, bound_in, is_read_late, returns_lazily
 
+_WRITES = WRITING | {"add", "add_all"}
 _OTHER_RUNS = (cst.For, cst.While, cst.ExceptHandler, cst.ExceptStarHandler, cst.Finally)
 """Suites that runs come to in more states than one."""
 
@@ -61,7 +65,7 @@ class UseAfterClose(Rule):
     ## Fix safety
     Unsafe: the block, or the close, ends after the last use, so that the connection is held for longer, a failure in
     between rolls back, and what is returned is detached by then. It is offered where the use follows in the same suite,
-    with no other block in between. A use that may want a session of its own is left to you.
+    with no other block in between, and where the close drops nothing that was written and not committed. A use that may want a session of its own is left to you.
     """
 
     code = "LS302"
@@ -120,6 +124,8 @@ def _close_later(context: Context, scope: Scope, leak: Leak, uses: Sequence[cst.
     steps = leak.trail.steps(leak.site) if leak.trail is not None else []
     if any(place is end.place and event == "committed" for place, event in steps):
         return None
+    if end.may_drop(context.types, scope):
+        return None  # what was never stored would be, by a later flush
     around = (part for part in path_to(context.block.node, end.statement) if isinstance(part, _OTHER_RUNS))
     if not all(any(part is leak.site.node for part in walk(outer)) for outer in around):
         return None  # the next turn begins with what this one has closed, and a failed transaction ends by the close
@@ -174,6 +180,18 @@ class _End:
     @property
     def is_block(self) -> bool:
         return isinstance(self.statement, cst.With)
+
+    def may_drop(self, types: Types, scope: Scope) -> bool:
+        """Whether something may have been written by then that no commit has stored on every path."""
+        inside = self.statement.body.body if isinstance(self.statement, (cst.With, cst.Try)) else ()
+        for statement in reversed([*self.suite[: self.index], *inside]):
+            calls = {_method(types, part, scope) for part in walk(statement)}
+            if isinstance(statement, cst.SimpleStatementLine) and "commit" in calls:
+                return False
+            if calls & _WRITES:
+                return True
+        before = takewhile(lambda part: part is not self.statement, walk(self.lines.block.node))
+        return any(_method(types, part, scope) in _WRITES for part in before)
 
     def last_uses(self, uses: Sequence[cst.CSTNode]) -> Iterator[int]:
         """The statements of the suite that may be the last to take in, none where some use stands elsewhere."""
@@ -246,6 +264,12 @@ def _closing(root: cst.CSTNode, statement: cst.CSTNode, name: str) -> cst.Try | 
         if clause is not None and clause.body.body[0] is statement:
             return part
     return None
+
+
+def _method(types: Types, node: cst.CSTNode, scope: Scope) -> str | None:
+    """The method of a session that a node calls."""
+    callee = types.infer(node.func, scope) if isinstance(node, cst.Call) else None
+    return callee.name if isinstance(callee, MethodType) and isinstance(callee.owner, SessionType) else None
 
 
 def _commits(statement: cst.CSTNode) -> bool:
