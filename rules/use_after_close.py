@@ -65,7 +65,8 @@ class UseAfterClose(Rule):
     ## Fix safety
     Unsafe: the block, or the close, ends after the last use, so that the connection is held for longer, a failure in
     between rolls back, and what is returned is detached by then. It is offered where the use follows in the same suite,
-    with no other block in between, and where the close drops nothing that was written and not committed. A use that may want a session of its own is left to you.
+    with no other block in between, and where the close drops nothing that was written and not committed. A use that may
+    want a session of its own is left to you.
     """
 
     code = "LS302"
