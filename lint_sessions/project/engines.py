@@ -75,15 +75,22 @@ def _values(value: cst.BaseExpression, function: Scope) -> Iterator[cst.Call]:
 def _makers(project: Project) -> frozenset[str]:
     """The names of all that may build an engine, found in the text, so that other calls need not be looked into."""
     words = set(_WORDS)
-    texts = [module for module in project.modules if "engine" in module.document.text]
-    for module in texts:
-        words.update(_ALIAS.findall(module.document.text))
+    for word in _WORDS:
+        for module in project.mentioning(word):
+            words.update(_ALIAS.findall(module.document.text))
+    new = frozenset(words)
     for _ in range(_MAX_DEPTH):
-        call = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(words)))})\s*\(")
-        for module in project.modules:
-            text = module.document.text
-            if call.search(text):
-                blocks = (block for block, _ in leaves(module.blocks, Scope(module)) if block.kind == "function")
-                found = (b for b in blocks if "return" in text[b.start : b.end] and call.search(text, b.start, b.end))
-                words.update(block.name for block in found if block.name)
+        new = frozenset(name for word in new for name in _returning(project, word)) - words
+        words |= new
     return frozenset(words)
+
+
+def _returning(project: Project, word: str) -> Iterator[str]:
+    """The names of the functions that return something and call what is named `word`."""
+    call = re.compile(rf"\b{re.escape(word)}\s*\(")
+    for module in project.mentioning(word):
+        text = module.document.text
+        if call.search(text):
+            for block, _ in leaves(module.blocks, Scope(module)):
+                if block.kind == "function" and "return" in block.text and call.search(text, block.start, block.end):
+                    yield block.name or ""
