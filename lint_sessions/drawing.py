@@ -12,6 +12,7 @@ from typing import Final
 
 from lint_sessions import engine
 from lint_sessions.fault import confession
+from lint_sessions.finding import INVALID_SYNTAX
 from lint_sessions.linting import configs_of, groups_of
 from lint_sessions.map.dot import dot
 from lint_sessions.map.mermaid import mermaid
@@ -84,4 +85,7 @@ def _traced(run: Run) -> Map | None:
             continue
         for problem in report.problems:
             (run.fault if problem.fault else run.problem)(shown_path(problem.path), problem.message)
+        for finding in report.findings:
+            if finding.code == INVALID_SYNTAX[0]:
+                run.problem(f"{shown_path(finding.path)}:{finding.start.row}", finding.message)
     return Map.of((n for one in maps for n in one.nodes), (e for one in maps for e in one.edges))

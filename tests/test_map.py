@@ -215,16 +215,130 @@ def test_several_names_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str
         "engine": "engine",
         "get_db": "provider",
     }
-    assert [edge["link"] for edge in found["edges"]] == ["makes"]
+    assert [(edge["from"], edge["link"]) for edge in found["edges"]] == [
+        ("db.py:SessionLocal", "makes"),
+        ("db.py:engine", "binds"),
+    ]
+
+
+SOURCES = """\
+from apscheduler.schedulers.background import BackgroundScheduler
+from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI
+from flask import Flask
+from sqlalchemy import create_engine, text
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
+from threading import Thread
+
+from shop.db import SessionLocal, engine, get_db
+
+app, flask, scheduler = FastAPI(), Flask(__name__), BackgroundScheduler()
+router, web, planner = APIRouter(), flask, scheduler
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "nodes", "edges"),
+    [
+        (
+            "def on_engine():\n    with Session(engine) as db:\n        db.commit()",
+            {"on_engine: function, opens commits closes"},
+            {"engine makes on_engine"},
+        ),
+        (
+            "Registry = scoped_session(SessionLocal)\n\n\ndef use():\n    Registry.commit()\n    Registry.remove()",
+            {"Registry: factory, ", "use: function, commits closes"},
+            {"SessionLocal makes Registry", "Registry makes use"},
+        ),
+        (
+            "Registry = scoped_session(sessionmaker(bind=engine))",
+            {"Registry: factory, "},
+            {"engine binds Registry"},
+        ),
+        (
+            "shared = SessionLocal()\n\n\ndef use():\n    return shared.info",
+            {"shared: session, opens", "use: function, "},
+            {"SessionLocal makes shared", "shared provides use"},
+        ),
+        (
+            "class Base:\n    db: Session = Depends(get_db)\n    limit: int = 3",
+            {"Base: class, "},
+            {"get_db provides Base"},
+        ),
+        (
+            (
+                "class Database:\n    def __init__(self, url):\n        self.engine = create_engine(url)\n"
+                "        self.maker = sessionmaker(self.engine)\n\n    def open(self):\n        return self.maker()"
+            ),
+            {"Database: class, opens", "Database.engine: engine, ", "Database.maker: factory, "},
+            {"Database.engine binds Database.maker", "Database.maker makes Database"},
+        ),
+        (
+            "def make_engine():\n    return create_engine('sqlite://')\n\n\nLocal = sessionmaker(make_engine())",
+            {"Local: factory, ", "make_engine: engine, "},
+            {"make_engine binds Local"},
+        ),
+        (
+            (
+                "def save(db):\n    store(db)\n\n\ndef store(it):\n    it.commit()\n\n\ndef other(it):\n    it.commit()"
+                "\n\n\ndef user(db: Session):\n    save(db)"
+            ),
+            {"user: function, ", "save: function, ", "store: function, commits"},
+            {"user lends save", "save lends store"},
+        ),
+        (
+            (
+                "def mail(db: Session):\n    db.commit()\n\n\ndef user(later: BackgroundTasks, db: Session):\n"
+                "    later.add_task(mail, db=db)"
+            ),
+            {"mail: worker, commits", "user: function, "},
+            {"user lends mail"},
+        ),
+        (
+            "def nightly():\n    SessionLocal().close()\n\n\njobs = BackgroundScheduler()\njobs.add_job(nightly, 'cron')",
+            {"nightly: worker, opens closes"},
+            {"SessionLocal makes nightly"},
+        ),
+        (
+            "def run():\n    SessionLocal().close()\n\n\ndef start():\n    Thread(target=run).start()",
+            {"run: worker, opens closes"},
+            {"SessionLocal makes run"},
+        ),
+        (
+            "own = Flask(__name__)\n\n\n@own.route('/')\ndef page():\n    SessionLocal().close()",
+            {"page: route, opens closes"},
+            {"SessionLocal makes page"},
+        ),
+    ],
+)
+def test_ways_of_a_session(
+    code: str, nodes: set[str], edges: set[str], shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (shop / "shop" / "one.py").write_text(f"{SOURCES}\n\n{code}\n", "utf-8")
+    found = known(capsys)
+    here = [node for node in found["nodes"] if node["module"] == "shop/one.py"]
+    assert {f"{node['name']}: {node['kind']}, {' '.join(node['acts'])}" for node in here} == nodes
+    ids = {node["id"] for node in here}
+    drawn = [edge for edge in found["edges"] if {edge["from"], edge["to"]} & ids]
+    names = {node["id"]: node["name"] for node in found["nodes"]}
+    assert {f"{names[edge['from']]} {edge['link']} {names[edge['to']]}" for edge in drawn} == edges
+
+
+def test_of_two_engines_neither_is_meant(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = "def make(url):\n    return create_engine(url)\n\n\none = make('a')\ntwo = make('b')\nLocal = sessionmaker(make('c'))"
+    (shop / "shop" / "one.py").write_text(f"{SOURCES}\n\n{code}\n", "utf-8")
+    assert [edge for edge in known(capsys)["edges"] if "shop/one.py" in edge["to"]] == []
 
 
 def test_a_file_that_cannot_be_parsed(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (shop / "shop" / "broken.py").write_text("import sqlalchemy\n\n\ndef broken(:\n", "utf-8")
-    found = known(capsys)
+    assert main(["map", "--output-format", "json"]) == 2
+    out, err = capsys.readouterr()
+    found = json.loads(out)
     assert [f["code"] for node in found["nodes"] if node["module"] == "shop/broken.py" for f in node["findings"]] == [
         "LS000"
     ]
     assert len(found["nodes"]) == 9
+    assert re.fullmatch(r"lint-sessions: shop/broken\.py:4: the file can't be parsed: [^\n]+\n", err)
 
 
 # --- forms ------------------------------------------------------------------------------------------------------------

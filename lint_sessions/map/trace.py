@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -15,17 +14,25 @@ from lint_sessions.engine import Analysis
 from lint_sessions.finding import Finding
 from lint_sessions.flow.callers import functions
 from lint_sessions.flow.operations import CLOSING
+from lint_sessions.map.entries import handed_over, is_route, is_task, started
 from lint_sessions.map.model import Act, Edge, Kind, Link, Map, Node
+from lint_sessions.map.sources import Source, Sources
+from lint_sessions.map.units import Unit, Units
 from lint_sessions.project.annotations import definition
-from lint_sessions.project.calls import run_by
+from lint_sessions.project.calls import calls_in, passed, run_by
+from lint_sessions.project.known import SESSION_CLASSES
 from lint_sessions.project.modules import Module
 from lint_sessions.project.names import Kind as Binds
 from lint_sessions.project.names import bindings, children, parameters
 from lint_sessions.project.scopes import Scope, last_name
 from lint_sessions.project.scripts import is_test
+from lint_sessions.project.sessions import Types
 from lint_sessions.project.types import (
+    ClassType,
     EngineType,
+    External,
     FactoryType,
+    Flavor,
     FunctionType,
     GeneratorType,
     ManagerType,
@@ -37,75 +44,93 @@ from lint_sessions.project.types import (
 )
 from lint_sessions.source.document import Block, SyntaxProblem
 
-_WORKING: Final = frozenset(
-    ["task", "shared_task", "periodic_task", "actor", "cron", "scheduled_job", "job", "db_task", "broker_task"]
-)
-"""Decorators of what runs beside the requests: Celery, Dramatiq, taskiq, huey, APScheduler, rq, arq."""
 _RELEVANT: Final = re.compile(r"[Ss]ession|[Ee]ngine|\bsqlalchemy\b|\bsqlmodel\b|\bDepends\b")
 _METHODS: Final = {"commit": Act.COMMITS, "rollback": Act.ROLLS_BACK, **dict.fromkeys(CLOSING, Act.CLOSES)}
-_KINDS: Final = {Kind.ENGINE: EngineType, Kind.FACTORY: FactoryType, Kind.SESSION: SessionType}
+_MADE: Final = frozenset([Kind.ENGINE, Kind.FACTORY, Kind.SESSION])
+_ROUNDS: Final = 6
+"""Helpers of helpers that are looked at again because they are lent a session."""
 
 
 def trace(analysis: Analysis, paths: Iterable[Path], findings: Sequence[Finding], root: Path) -> Map:
     """The map of some files of a project, tests left out; modules are named relative to `root`. What cannot be parsed
     has no nodes."""
     tracer = _Tracer(analysis, root)
-    for path in paths:
-        module = analysis.project.at(path)
-        if module is not None and not is_test(absolute(path), analysis.config.root):
-            tracer.module(module)
+    found = (analysis.project.at(path) for path in paths if not is_test(absolute(path), analysis.config.root))
+    modules = [module for module in found if module is not None and _RELEVANT.search(module.document.text)]
+    for module in modules:
+        tracer.variables(module)
+    for module in modules:
+        tracer.functions(module)
+    tracer.helpers()
     return tracer.map(findings)
-
-
-@dataclass
-class _Unit:
-    """A top-level definition, as far as it is known yet."""
-
-    id: str
-    kind: Kind
-    name: str
-    module: str
-    block: Block
-    acts: set[Act] = field(default_factory=set)
-    provides: bool = False
 
 
 class _Tracer:
     def __init__(self, analysis: Analysis, root: Path) -> None:
-        self.root, self.project = root, analysis.project
         self.types, self.wiring = analysis.types, analysis.wiring
-        self.units: dict[str, _Unit] = {}
+        self.sources = Sources(analysis.types)
+        self.units = Units(analysis.project, root)
         self.edges: set[Edge] = set()
+        self._made: dict[int, list[str]] = {}
+        """By the call that makes an engine or a factory: the nodes that stand for what it makes."""
+        self._held: set[str] = set()
+        """The names of sessions that modules hold."""
+        self._started: set[str] = set()
+        self._given: dict[int, set[str]] = {}
+        """By function: the parameters with no declared type that are lent a session."""
+        self._lent: dict[int, tuple[Scope, set[str]]] = {}
 
     # --- modules ----------------------------------------------------------------------------------------------------
 
-    def module(self, module: Module) -> None:
-        """Look at all that a module defines."""
-        if not _RELEVANT.search(module.document.text):
-            return
+    def variables(self, module: Module) -> None:
+        """Look at the engines, factories and sessions that a module holds, and at those that its functions make."""
         top = self.types.module_scope(module)
+        for block in module.blocks:
+            if block.kind == "statement":
+                try:
+                    self._variable(block, top)
+                except (SyntaxProblem, RecursionError):
+                    continue
+        try:
+            for source in self.sources.in_module(module):
+                # What no variable of a module stands for is known by the function or class that makes it.
+                if not source.scope.is_module and id(source) not in self._made:
+                    unit = self.units.new(source.kind, source.qualified_name, module, source.block, source.row)
+                    self._made[id(source)] = [unit.id]
+        except (SyntaxProblem, RecursionError):
+            return
+
+    def functions(self, module: Module) -> None:
+        """Look at what the functions of a module do; and at what a module has run beside them."""
+        top = self.types.module_scope(module)
+        for source in self.sources.in_module(module):
+            for bind, link in self.sources.binds(source):
+                for target in self._made.get(id(source), ()):
+                    self._edge(self._only(bind), target, link)
         for block in module.blocks:
             try:
                 if block.kind == "statement":
-                    self._variable(block, top)
+                    for call in calls_in(block, top) if "add_job" in block.text else ():
+                        self._handed_over(None, call.node, call.scope)
                     continue
-                unit = self._unit(block, module)
+                unit = self.units.of_block(block, module)
+                if block.kind == "class":
+                    self._attributes(unit, block, top.child_of_block(block))
                 for _, scope in functions([block], top):
                     self._function(unit, scope)
             except (SyntaxProblem, RecursionError):
                 continue
 
-    def _unit(self, block: Block, module: Module) -> _Unit:
-        kind = Kind.CLASS if block.kind == "class" else Kind.FUNCTION
-        return self._new(kind, block.name or "", module, block)
-
-    def _new(self, kind: Kind, name: str, module: Module, block: Block) -> _Unit:
-        place = self._place(module)
-        return self.units.setdefault(f"{place}:{name}", _Unit(f"{place}:{name}", kind, name, place, block))
-
-    def _place(self, module: Module) -> str:
-        path = absolute(module.path)
-        return (path.relative_to(self.root) if path.is_relative_to(self.root) else path).as_posix()
+    def helpers(self) -> None:
+        """Look again at the functions whose parameters are lent a session that they don't declare."""
+        for _ in range(_ROUNDS):
+            lent, self._lent = self._lent, {}
+            for scope, names in lent.values():
+                known = self._given.setdefault(id(scope), set())
+                unit = self.units.all.get(self.units.id_of(scope) or "")
+                if unit is not None and not names <= known:
+                    known |= names
+                    self._function(unit, scope)
 
     def _variable(self, block: Block, top: Scope) -> None:
         """An engine, a factory or a session that a module holds."""
@@ -113,29 +138,41 @@ class _Tracer:
             return
         for binding in bindings(block.node):
             made = self.types.name(binding.name, top) if binding.kind is Binds.VALUE else None
-            kind = next((kind for kind, sort in _KINDS.items() if isinstance(made, sort)), None)
+            kind = _kind_of(made)
             if kind is None:
                 continue
-            unit = self._new(kind, binding.name, top.module, block)
-            if isinstance(binding.value, cst.Call):
-                if kind is Kind.SESSION:
-                    self._opened(unit, binding.value, top)
-                for arg in binding.value.args:
-                    self._edge(self._named(arg.value, top), unit, Link.BINDS)
+            unit = self.units.new(kind, binding.name, top.module, block)
+            if isinstance(made, SessionType):
+                self._held.add(binding.name)
+            if kind is Kind.SESSION and isinstance(binding.value, cst.Call):
+                self._opened(unit, binding.value, top)
+            elif (source := self.sources.meant(cst.Name(binding.name), top)) is not None:
+                self._made.setdefault(id(source), []).append(unit.id)
+
+    def _attributes(self, unit: Unit, block: Block, cls: Scope) -> None:
+        """What a framework fills the attributes of a class with, by its body."""
+        for statement in block.children:
+            if statement.kind == "statement" and isinstance(statement.node, cst.SimpleStatementLine):
+                for node in statement.node.body:
+                    if isinstance(node, cst.AnnAssign):
+                        self._declared(unit, node.value, node.annotation.annotation, cls)
 
     # --- functions --------------------------------------------------------------------------------------------------
 
-    def _function(self, unit: _Unit, scope: Scope) -> None:
+    def _function(self, unit: Unit, scope: Scope) -> None:
         node = scope.function
         if node is None:
             return
-        if self.wiring.is_route(scope):
+        if is_route(self.wiring, scope):
             unit.kind = Kind.ROUTE
-        elif any(last_name(d.decorator) in _WORKING for d in node.decorators) and unit.kind is Kind.FUNCTION:
+        elif is_task(node) and unit.kind is Kind.FUNCTION:
             unit.kind = Kind.WORKER
         unit.provides |= self._holds(self.types.provision(FunctionType(scope))) and scope.name != "__init__"
         for param in parameters(node):
-            self._parameter(unit, param, scope.parent or scope)
+            annotation = param.annotation.annotation if param.annotation is not None else None
+            self._declared(unit, param.default, annotation, scope.parent or scope)
+        for func, args in started(self.types, scope):
+            self._starts(unit, func, args, scope)
         pending: list[tuple[cst.CSTNode, Scope]] = [(node.body, scope)]
         while pending:
             part, around = pending.pop()
@@ -144,13 +181,17 @@ class _Tracer:
             elif isinstance(part, cst.With):
                 for item in part.items:
                     self._entered(unit, item.item, around)
+            elif isinstance(part, (cst.Name, cst.Attribute)) and last_name(part) in self._held:
+                self._used(unit, part, around)
             if isinstance(part, (cst.FunctionDef, cst.ClassDef, cst.Lambda)):
                 around = around.child(part, scope.block)
             pending += [(inner, around) for inner in children(part)]
 
-    def _parameter(self, unit: _Unit, param: cst.Param, around: Scope) -> None:
-        annotation = param.annotation.annotation if param.annotation is not None else None
-        declared = self.wiring.declared_by(param.default, annotation, around)
+    def _declared(
+        self, unit: Unit, default: cst.BaseExpression | None, annotation: cst.BaseExpression | None, around: Scope
+    ) -> None:
+        """What a framework fills a parameter or an attribute with."""
+        declared = self.wiring.declared_by(default, annotation, around)
         if declared is None:
             return
         call, where = declared
@@ -161,11 +202,11 @@ class _Tracer:
         known = self.types.annotation(annotation, around) if annotation is not None else None
         if self._holds(given) or self._holds(known):
             for function in self.wiring.called(provider, where):
-                self._edge(self._unit_of(function), unit, Link.PROVIDES)
+                self._edge(self.units.id_of(function), unit, Link.PROVIDES)
 
-    def _entered(self, unit: _Unit, item: cst.BaseExpression, scope: Scope) -> None:
+    def _entered(self, unit: Unit, item: cst.BaseExpression, scope: Scope) -> None:
         """The context manager of a `with`."""
-        if isinstance(self.types.infer(item, scope), SessionType):
+        if self._is_session(item, scope):
             unit.acts.add(Act.CLOSES)
         match self.types.infer(item.func, scope) if isinstance(item, cst.Call) else None:
             case MethodType(owner=SessionType(), name="begin"):
@@ -173,24 +214,54 @@ class _Tracer:
             case MethodType(owner=FactoryType(), name="begin"):
                 unit.acts |= {Act.COMMITS, Act.CLOSES}
 
-    def _call(self, unit: _Unit, call: cst.Call, scope: Scope) -> None:
+    def _used(self, unit: Unit, node: cst.BaseExpression, scope: Scope) -> None:
+        """A session that a module holds, or a registry of sessions."""
+        held = self.units.all.get(self._variable_of(node, scope) or "")
+        if held is not None:
+            self._edge(held, unit, Link.PROVIDES if held.kind is Kind.SESSION else Link.MAKES)
+
+    def _call(self, unit: Unit, call: cst.Call, scope: Scope) -> None:
         callee = self.types.infer(call.func, scope)
-        match callee:
-            case MethodType(owner=SessionType(), name=name):
-                if name in _METHODS:
-                    unit.acts.add(_METHODS[name])
-                return
-            case FactoryType() | MethodType(owner=FactoryType(), name="begin" | "__call__"):
-                self._opened(unit, call, scope)
-                return
+        if isinstance(call.func, cst.Attribute) and self._is_session(call.func.value, scope):
+            if (name := call.func.attr.value) in _METHODS:
+                unit.acts.add(_METHODS[name])
+            return
+        if self._handed_over(unit, call, scope):
+            return
+        if _opens(self.types, callee):
+            self._opened(unit, call, scope)
+            return
         made = self.types.infer(call, scope)
         if (giver := _giver(made, callee)) is not None and self._holds(self._inside(made)):
-            self._edge(self._unit_of(giver.scope), unit, Link.PROVIDES)
-        elif any(self._holds(self.types.infer(arg.value, scope)) for arg in call.args):
-            for function in run_by(self.types, callee)[:1]:
-                self._edge(unit, self._unit_of(function), Link.LENDS)
+            self._edge(self.units.id_of(giver.scope), unit, Link.PROVIDES)
+            return
+        self._pass_on(unit, callee, call.args, scope)
 
-    def _opened(self, unit: _Unit, call: cst.Call, scope: Scope) -> None:
+    def _pass_on(self, unit: Unit, callee: Type | None, args: Sequence[cst.Arg], scope: Scope) -> None:
+        """The sessions that a call is given."""
+        if not any(self._is_lendable(arg.value, scope) for arg in args):
+            return
+        for function in run_by(self.types, callee)[:1]:
+            self._edge(unit, self.units.id_of(function), Link.LENDS)
+            for name, value in passed(args, callee, function):
+                if self._is_session(value, scope):
+                    self._lent.setdefault(id(function), (function, set()))[1].add(name)
+
+    def _handed_over(self, unit: Unit | None, call: cst.Call, scope: Scope) -> bool:
+        handed = handed_over(self.types, call, scope)
+        if handed is not None:
+            self._starts(unit, *handed, scope)
+        return handed is not None
+
+    def _starts(self, unit: Unit | None, func: cst.BaseExpression, args: Sequence[cst.Arg], scope: Scope) -> None:
+        """A function that runs beside the one that starts it."""
+        callee = self.types.infer(func, scope)
+        for function in run_by(self.types, callee):
+            self._started.add(self.units.id_of(function) or "")
+        if unit is not None:
+            self._pass_on(unit, callee, args, scope)
+
+    def _opened(self, unit: Unit, call: cst.Call, scope: Scope) -> None:
         unit.acts.add(Act.OPENS)
         factory = call.func
         if isinstance(factory, cst.Attribute) and isinstance(self.types.infer(factory.value, scope), FactoryType):
@@ -212,21 +283,42 @@ class _Tracer:
             return kind.entered
         return kind.yields if isinstance(kind, GeneratorType) else kind
 
+    def _is_session(self, node: cst.BaseExpression, scope: Scope) -> bool:
+        """Whether an expression is a session, by its type or because callers give one."""
+        if isinstance(self.types.infer(node, scope), SessionType):
+            return True
+        found = scope.lookup(node.value) if isinstance(node, cst.Name) and self._given else None
+        if found is None or not isinstance(node, cst.Name) or node.value not in self._given.get(id(found[0]), ()):
+            return False
+        return [binding.kind for binding, _ in found[1]] == [Binds.PARAMETER]
+
+    def _is_lendable(self, node: cst.BaseExpression, scope: Scope) -> bool:
+        return self._is_session(node, scope) or self._holds(self.types.infer(node, scope))
+
     def _named(self, node: cst.BaseExpression, scope: Scope) -> str | None:
-        """The engine, factory or session of a module that an expression names."""
-        if not isinstance(self.types.infer(node, scope), (EngineType, FactoryType)):
+        """The engine or factory that an expression means."""
+        kind = self.types.infer(node, scope)
+        if not isinstance(kind, (EngineType, FactoryType)) and _kind_of(kind) is not Kind.FACTORY:
             return None
+        if (variable := self._variable_of(node, scope)) in self.units.all:
+            return variable
+        source = self.sources.meant(node, scope)
+        return self._only(source) if source is not None else None
+
+    def _only(self, source: Source) -> str | None:
+        """The node of what a call makes; None where it makes several."""
+        found = self._made.get(id(source), ())
+        return found[0] if len(found) == 1 else None
+
+    def _variable_of(self, node: cst.BaseExpression, scope: Scope) -> str | None:
+        """The variable of a module that an expression names."""
         found = definition(self.types, node, scope)
-        return f"{self._place(found[1].module)}:{found[0].name}" if found is not None and found[1].is_module else None
+        return (
+            f"{self.units.place(found[1].module)}:{found[0].name}" if found is not None and found[1].is_module else None
+        )
 
-    def _unit_of(self, scope: Scope) -> str | None:
-        """The top-level definition around a function or class."""
-        while scope.parent is not None and not scope.parent.is_module:
-            scope = scope.parent
-        return f"{self._place(scope.module)}:{scope.name}" if scope.parent is not None else None
-
-    def _edge(self, source: _Unit | str | None, target: _Unit | str | None, link: Link) -> None:
-        ends = [end.id if isinstance(end, _Unit) else end for end in (source, target)]
+    def _edge(self, source: Unit | str | None, target: Unit | str | None, link: Link) -> None:
+        ends = [end.id if isinstance(end, Unit) else end for end in (source, target)]
         if ends[0] is not None and ends[1] is not None:
             self.edges.add(Edge(ends[0], ends[1], link))
 
@@ -234,42 +326,45 @@ class _Tracer:
 
     def map(self, findings: Sequence[Finding]) -> Map:
         """What was found: all that is on an edge, acts on a session, or has a finding."""
-        reported = self._reported(findings)
+        reported = self.units.reported(findings)
         linked = {end for edge in self.edges for end in (edge.source, edge.target)}
-        kept = [u for u in self.units.values() if u.id in linked or u.acts or u.id in reported or u.kind in _KINDS]
+        kept = [u for u in self.units.all.values() if u.id in linked or u.acts or u.id in reported or u.kind in _MADE]
         giving = {edge.source for edge in self.edges if edge.link is Link.PROVIDES}
         return Map.of((self._node(unit, reported, giving) for unit in kept), self.edges)
 
-    def _node(self, unit: _Unit, reported: Mapping[str, Sequence[Finding]], giving: set[str]) -> Node:
+    def _node(self, unit: Unit, reported: Mapping[str, Sequence[Finding]], giving: set[str]) -> Node:
         kind = unit.kind
         if kind is Kind.FUNCTION and (unit.provides or unit.id in giving):
             kind = Kind.PROVIDER
-        row = unit.block.document.row(unit.block.piece.head)
-        return Node(unit.id, kind, unit.name, unit.module, row, frozenset(unit.acts), tuple(reported.get(unit.id, ())))
+        if kind is Kind.FUNCTION and unit.id in self._started:
+            kind = Kind.WORKER
+        return Node(
+            unit.id, kind, unit.name, unit.module, unit.row, frozenset(unit.acts), tuple(reported.get(unit.id, ()))
+        )
 
-    def _reported(self, findings: Sequence[Finding]) -> dict[str, list[Finding]]:
-        """The findings by the definition that they stand in, be it the first that is heard of it."""
-        places: dict[Path, list[_Unit]] = {}
-        for unit in self.units.values():
-            places.setdefault(absolute(unit.block.document.path), []).append(unit)
-        found: dict[str, list[Finding]] = {}
-        for finding in findings:
-            path, row = absolute(finding.path), finding.start.row
-            around = next((unit for unit in places.get(path, ()) if _has(unit.block, row)), None)
-            if around is None and (around := self._unit_at(path, row)) is not None:
-                places.setdefault(path, []).append(around)
-            if around is not None:
-                found.setdefault(around.id, []).append(finding)
-        return found
 
-    def _unit_at(self, path: Path, row: int) -> _Unit | None:
-        module = self.project.at(path)
-        if module is None or is_test(path, self.project.root):
-            return None
-        block = next((block for block in module.blocks if _has(block, row)), None)
-        if block is None:
-            return None
-        return self._unit(block, module) if block.name else self._new(Kind.FUNCTION, f"row {row}", module, block)
+def _kind_of(made: Type | None) -> Kind | None:
+    """What a variable of a module is; a registry of sessions counts as a factory."""
+    match made:
+        case EngineType():
+            return Kind.ENGINE
+        case FactoryType() | SessionType(flavor=Flavor(is_scoped=True)):
+            return Kind.FACTORY
+        case SessionType():
+            return Kind.SESSION
+    return None
+
+
+def _opens(types: Types, callee: Type | None) -> bool:
+    """Whether a call opens a session. That of a registry gives one that may be open already."""
+    match callee:
+        case FactoryType() | MethodType(owner=FactoryType(), name="begin" | "__call__"):
+            return True
+        case External(name=name):
+            return name in SESSION_CLASSES or types.is_factory_name(callee)
+        case ClassType():
+            return types.session_class(callee) is not None
+    return False
 
 
 def _giver(made: Type | None, callee: Type | None) -> FunctionType | None:
@@ -279,8 +374,3 @@ def _giver(made: Type | None, callee: Type | None) -> FunctionType | None:
     if isinstance(made, GeneratorType):
         return made.function
     return callee if isinstance(callee, FunctionType) else None
-
-
-def _has(block: Block, row: int) -> bool:
-    document = block.document
-    return document.row(block.start) <= row <= document.row(max(block.start, block.end - 1))

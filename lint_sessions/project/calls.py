@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import libcst as cst
@@ -113,6 +113,24 @@ def _may_mean(types: Types, mention: Mention, function: Scope) -> bool:
         return function in run_by(types, kind) or (isinstance(kind, External) and not kind.resolved)
     found = mention.scope.lookup(node.value) if isinstance(node, cst.Name) else None
     return isinstance(node, cst.Attribute) or (found is not None and found[0].is_module)
+
+
+def passed(args: Sequence[cst.Arg], callee: Type | None, function: Scope) -> Iterator[tuple[str, cst.BaseExpression]]:
+    """What a call of a function gives to which parameter; from `*args` on nothing is known."""
+    node = function.function
+    if node is None:
+        return
+    names = [p.name.value for p in (*node.params.posonly_params, *node.params.params)]
+    is_bound = isinstance(callee, ClassType | InstanceType) or (
+        isinstance(callee, FunctionType) and isinstance(callee.owner, InstanceType)
+    )
+    by_position = iter(names[1:] if is_bound or function.first_parameter == "cls" else names)
+    for arg in args:
+        if arg.star:
+            return
+        name = arg.keyword.value if arg.keyword is not None else next(by_position, None)
+        if name is not None:
+            yield name, arg.value
 
 
 def omits(call: cst.Call, callee: Type | None, function: Scope, parameter: str) -> bool:
