@@ -41,7 +41,7 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     assert one != other
 
 
-@pytest.mark.parametrize("modules", [64, 300])
+@pytest.mark.parametrize("modules", [50, 300])
 def test_what_is_promised_is_there(tmp_path: Path, modules: int) -> None:
     misuses = monorepo.write(tmp_path, modules)
     shares = monorepo.shares(tmp_path)
@@ -68,8 +68,8 @@ def test_each_misuse_is_found_and_the_rest_is_clean(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_made_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="64 modules"):
+    with pytest.raises(ValueError, match="40 modules"):
         monorepo.write(tmp_path, 10)
     (tmp_path / "mine.txt").write_text("here")
     with pytest.raises(SystemExit):
-        monorepo.main([str(tmp_path), "--modules", "64"])
+        monorepo.main([str(tmp_path), "--modules", "40"])
