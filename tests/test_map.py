@@ -133,14 +133,14 @@ def test_definitions(capsys: pytest.CaptureFixture[str]) -> None:
         (n["id"], n["kind"], n["row"], n["acts"], [f["code"] for f in n["findings"]]) for n in known(capsys)["nodes"]
     ]
     assert nodes == [
-        ("shop/api.py:create", "route", 11, [], []),
-        ("shop/api.py:how_many", "route", 16, [], []),
-        ("shop/db.py:engine", "engine", 4, [], []),
-        ("shop/db.py:SessionLocal", "factory", 5, [], []),
-        ("shop/db.py:get_db", "provider", 8, ["opens", "closes"], []),
-        ("shop/jobs.py:report", "worker", 8, ["opens"], ["LS301"]),
-        ("shop/orders.py:Orders", "class", 5, ["commits"], []),
-        ("shop/orders.py:count", "function", 14, [], []),
+        ("shop/api.py:create", "route", 11, {}, []),
+        ("shop/api.py:how_many", "route", 16, {}, []),
+        ("shop/db.py:engine", "engine", 4, {}, []),
+        ("shop/db.py:SessionLocal", "factory", 5, {}, []),
+        ("shop/db.py:get_db", "provider", 8, {"opens": [9], "closes": [13]}, []),
+        ("shop/jobs.py:report", "worker", 8, {"opens": [9]}, ["LS301"]),
+        ("shop/orders.py:Orders", "class", 5, {"commits": [11]}, []),
+        ("shop/orders.py:count", "function", 14, {}, []),
     ]
 
 
@@ -230,9 +230,6 @@ from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from threading import Thread
 
 from shop.db import SessionLocal, engine, get_db
-
-app, flask, scheduler = FastAPI(), Flask(__name__), BackgroundScheduler()
-router, web, planner = APIRouter(), flask, scheduler
 """
 
 
@@ -323,6 +320,25 @@ def test_ways_of_a_session(
     assert {f"{names[edge['from']]} {edge['link']} {names[edge['to']]}" for edge in drawn} == edges
 
 
+@pytest.mark.parametrize(
+    ("decorator", "route"),
+    [
+        ('@router.get("/")', "GET /v1/"),
+        ('@router.api_route("/x", methods=["GET", "PUT"])', "GET/PUT /v1/x"),
+        ('@own.route("/y")', "/y"),
+        ('@own.route("/y", methods=["POST"])', "POST /y"),
+        ("@router.get(path)", None),
+    ],
+)
+def test_what_a_route_answers(
+    decorator: str, route: str | None, shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head = f"{SOURCES}\nrouter = APIRouter(prefix='/v1')\nown = Flask(__name__)\n"
+    (shop / "shop" / "one.py").write_text(f"{head}\n\n{decorator}\ndef one():\n    SessionLocal().close()\n", "utf-8")
+    (node,) = [node for node in known(capsys)["nodes"] if node["name"] == "one"]
+    assert (node["kind"], node.get("route")) == ("route", route)
+
+
 def test_of_two_engines_neither_is_meant(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code = "def make(url):\n    return create_engine(url)\n\n\none = make('a')\ntwo = make('b')\nLocal = sessionmaker(make('c'))"
     (shop / "shop" / "one.py").write_text(f"{SOURCES}\n\n{code}\n", "utf-8")
@@ -353,7 +369,7 @@ def test_the_example_in_the_documentation(tmp_path: Path, capsys: pytest.Capture
 
 def awkward() -> Map:
     nodes = [
-        Node('m.py:a"<#', Kind.FUNCTION, 'a"<#', "m.py", 1, frozenset([Act.OPENS, Act.COMMITS])),
+        Node('m.py:a"<#', Kind.FUNCTION, 'a"<#', "m.py", 1, ((Act.OPENS, (1,)), (Act.COMMITS, (2, 3)))),
         Node("n\\.py:b", Kind.ENGINE, "b", "n\\.py", 2),
     ]
     return Map.of(nodes, [Edge(nodes[1].id, nodes[0].id, Link.MAKES), Edge(nodes[0].id, "gone", Link.LENDS)])
@@ -457,7 +473,7 @@ def browser() -> Iterator[Chrome]:
     options.binary_location = program
     for option in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1400,900"):
         options.add_argument(option)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     chrome = webdriver.Chrome(options=options, service=Service(driver))
     yield chrome
     chrome.quit()
@@ -474,16 +490,80 @@ def shown(browser: Chrome) -> list[str]:
     return found
 
 
+def names(browser: Chrome) -> set[str]:
+    return {label.partition("\n")[0] for label in shown(browser)}
+
+
+def pictured(browser: Chrome, name: str) -> None:
+    """Keep a picture, for somebody to look at, where that is asked for; a page that is blank has few colours."""
+    picture = browser.get_screenshot_as_png()
+    assert len(picture) > 10_000
+    if (folder := os.environ.get("LINT_SESSIONS_PICTURES")) is not None:
+        Path(folder, f"{name}.png").write_bytes(picture)
+
+
+def requested(browser: Chrome) -> list[str]:
+    """What the browser has asked for since this was asked last."""
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]  # type: ignore[no-untyped-call]
+    sent = [message["params"] for message in messages if message["method"] == "Network.requestWillBeSent"]
+    return [params["request"]["url"] for params in sent]
+
+
 def test_a_browser_shows_it(browser: Chrome, shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     opened(browser, capsys, shop)
     assert "Orders\ncommits" in shown(browser)
     assert "report\njobs.py\nopens\nLS301" in shown(browser)
+    assert "create\nPOST /orders" in shown(browser)
     red = browser.execute_script("return sessionMap.cy.nodes('[red=1]').map((node) => node.id())")
     assert red == ["shop/jobs.py:report"]
     panel = browser.find_element("id", "findings").text
     assert panel.startswith("1 finding\nLS301 ")
     assert "shop/jobs.py:9" in panel
+    pictured(browser, "small")
     assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]
+    assert requested(browser) == [(shop / "map.html").as_uri()], "the page alone"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_browser_shows_it_by_day_and_by_night(
+    browser: Chrome, shop: Path, scheme: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    opened(browser, capsys, shop)
+    colours = browser.execute_script(
+        "const node = sessionMap.cy.nodes('[kind=\"route\"]')[0], parse = (text) => text.match(/\\d+/g).map(Number);"
+        "return [parse(node.style('color')), parse(node.style('background-color')), parse(getComputedStyle(document.body).backgroundColor)]"
+    )
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    text, box, page = (sum(colour[:3]) / 3 for colour in colours)
+    assert (page > 200, box > 150) == ((True, True) if scheme == "light" else (False, False))
+    assert abs(text - box) > 100, "it can be read"
+
+
+def test_a_browser_zooms(browser: Chrome, shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from selenium.webdriver import ActionChains
+    from selenium.webdriver.common.actions.wheel_input import ScrollOrigin
+
+    opened(browser, capsys, shop)
+
+    def zoom() -> float:
+        return float(browser.execute_script("return sessionMap.cy.zoom()"))
+
+    first = zoom()
+    browser.find_element("id", "in").click()
+    nearer = zoom()
+    browser.find_element("id", "out").click()
+    assert nearer > first > zoom() - 0.01
+    graph = ScrollOrigin.from_element(browser.find_element("id", "graph"))
+    ActionChains(browser).scroll_from_origin(graph, 0, -300).perform()
+    assert zoom() > first
+
+
+def test_a_browser_leaves_what_has_no_findings(browser: Chrome, shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    opened(browser, capsys, shop)
+    browser.find_element("id", "red").click()
+    assert names(browser) == {"engine", "SessionLocal", "report"}, "where the session of the finding comes from"
 
 
 def test_a_browser_searches_and_follows(browser: Chrome, shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -494,7 +574,7 @@ def test_a_browser_searches_and_follows(browser: Chrome, shop: Path, capsys: pyt
     assert browser.find_element("id", "detail").text.splitlines() == [
         "Orders",
         "class, shop/orders.py:5",
-        "commits",
+        "commits in row 11",
         "create lends it",
     ]
     chosen = browser.execute_script("return sessionMap.cy.nodes('.chosen').map((node) => node.id())")
@@ -511,16 +591,17 @@ def test_a_browser_opens_and_closes_what_is_large(
     assert len(shown(browser)) <= 40
     assert "part_3.py\n20 routes" in shown(browser)
     browser.execute_script("sessionMap.toggle('shop/api/part_3.py')")
-    assert {"route_3_0", "route_3_19"} <= set(shown(browser))
-    assert "route_4_0" not in shown(browser)
+    assert {"route_3_0", "route_3_19"} <= names(browser)
+    assert "route_4_0" not in names(browser)
+    pictured(browser, "big")
     browser.execute_script("sessionMap.toggle('shop/api/part_3.py')")
-    assert "route_3_0" not in shown(browser)
+    assert "route_3_0" not in names(browser)
     browser.find_element("id", "open").click()
     assert len(shown(browser)) == 503
     browser.find_element("id", "close").click()
     assert len(shown(browser)) < 10
     browser.find_element("id", "search").send_keys("route_24_19\n")
-    assert "route_24_19" in shown(browser)
+    assert "route_24_19" in names(browser)
     spread = browser.execute_script("return sessionMap.cy.nodes(':childless').boundingBox()")
     assert spread["w"] > 0
     assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]

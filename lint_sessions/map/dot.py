@@ -44,8 +44,7 @@ def _rows(drawn: Map) -> Iterator[str]:
 
 
 def _node(node: Node) -> str:
-    codes = ", ".join(sorted({finding.code for finding in node.findings}))
-    label = "\n".join(row for row in (node.name, node.told, codes) if row)
+    label = "\n".join(row for row in (node.name, node.route, node.told, node.codes) if row)
     red = ' color="#c81e1e" fontcolor="#771d1d"' if node.findings else ""
     return f"{_quoted(node.id)} [label={_quoted(label)} shape={_SHAPES.get(node.kind, 'box')}{red}]"
 

@@ -14,7 +14,7 @@ from lint_sessions.project.annotations import definition
 from lint_sessions.project.known import FRAMEWORKS
 from lint_sessions.project.scopes import Scope, last_name
 from lint_sessions.project.sessions import Types
-from lint_sessions.project.types import External
+from lint_sessions.project.types import External, argument
 from lint_sessions.project.wiring import ROUTE_DECORATORS, Wiring
 
 _WORKING: Final = frozenset(
@@ -29,21 +29,52 @@ _STARTING: Final = re.compile(r"create_task|ensure_future|start_soon|Thread|subm
 
 def is_route(wiring: Wiring, scope: Scope) -> bool:
     """Whether a web framework calls a function for requests."""
-    return wiring.is_route(scope) or any(
-        kind.last in (*ROUTE_DECORATORS, "route") and kind.name.partition(".")[0] in _WEB
-        for kind in _decorators(wiring.types, scope)
+    return wiring.is_route(scope) or _registered(wiring, scope) is not None
+
+
+def answered(wiring: Wiring, scope: Scope) -> str:
+    """`GET /users` of a route, by its decorator and the prefix of its router; empty where that cannot be read."""
+    call = _registered(wiring, scope)
+    path = _text(argument(call, 0, "path") or argument(call, 0, "rule")) if call is not None else None
+    if call is None or path is None or scope.parent is None:
+        return ""
+    name, given = last_name(call.func) or "", argument(call, 99, "methods")
+    methods = [name.upper()] if name not in ("route", "api_route") else []
+    if not methods and isinstance(given, (cst.List, cst.Tuple, cst.Set)):
+        methods = [text for element in given.elements if (text := _text(element.value)) is not None]
+    return f"{'/'.join(methods)} {_prefix(wiring.types, call.func, scope.parent)}{path}".strip()
+
+
+def _registered(wiring: Wiring, scope: Scope) -> cst.Call | None:
+    """The decorator by which a web framework is told of a function."""
+    node, around = scope.function, scope.parent
+    for decorator in node.decorators if node is not None else ():
+        call = decorator.decorator
+        if isinstance(call, cst.Call) and around is not None and _registers(wiring, call, around):
+            return call
+    return None
+
+
+def _registers(wiring: Wiring, call: cst.Call, scope: Scope) -> bool:
+    kind = wiring.types.infer(call.func, scope)
+    is_published = isinstance(kind, External) and kind.name.partition(".")[0] in _WEB
+    return wiring.is_route_decorator(call, scope) or (
+        is_published and last_name(call.func) in (*ROUTE_DECORATORS, "route")
     )
 
 
-def _decorators(types: Types, scope: Scope) -> Iterator[External]:
-    node, around = scope.function, scope.parent
-    if node is None or around is None:
-        return
-    for decorator in node.decorators:
-        made = decorator.decorator
-        kind = types.infer(made.func if isinstance(made, cst.Call) else made, around)
-        if isinstance(kind, External):
-            yield kind
+def _prefix(types: Types, method: cst.BaseExpression, scope: Scope) -> str:
+    """What a router puts before all its paths, where it says so itself."""
+    found = definition(types, method.value, scope) if isinstance(method, cst.Attribute) else None
+    made = found[0].value if found is not None else None
+    if not isinstance(made, cst.Call):
+        return ""
+    return _text(argument(made, 99, "prefix")) or _text(argument(made, 99, "url_prefix")) or ""
+
+
+def _text(node: cst.BaseExpression | None) -> str | None:
+    value = node.evaluated_value if isinstance(node, cst.SimpleString) else None
+    return value if isinstance(value, str) else None
 
 
 def is_task(node: cst.FunctionDef) -> bool:

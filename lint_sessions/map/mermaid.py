@@ -43,8 +43,7 @@ def _rows(drawn: Map) -> Iterator[str]:
 def _node(node: Node, name: str) -> str:
     before, after = _SHAPES.get(node.kind, ("[", "]"))
     kind = "" if node.kind in (Kind.CLASS, Kind.FUNCTION, Kind.MODULE) else f"{node.kind.value} "
-    codes = ", ".join(sorted({finding.code for finding in node.findings}))
-    rows = [f"{kind}{node.name}", node.told, codes]
+    rows = [f"{kind}{node.name}", node.route, node.told, node.codes]
     return f'{name}{before}"{"<br/>".join(_text(row) for row in rows if row)}"{after}'
 
 

@@ -58,8 +58,11 @@ class Node:
     module: str
     """The file, relative to the root of the project, with slashes."""
     row: int
-    acts: frozenset[Act] = frozenset()
+    acts: tuple[tuple[Act, tuple[int, ...]], ...] = ()
+    """What it does to sessions, in the order of a session's life, each with its rows; of a module with none."""
     findings: tuple[Finding, ...] = ()
+    route: str = ""
+    """Of a route what it answers (`GET /users`), as far as its decorator and its router tell."""
     counts: tuple[tuple[Kind, int], ...] = ()
     """Of a module: how many definitions of each kind it has."""
 
@@ -68,7 +71,12 @@ class Node:
         """What it does, or has, in words."""
         if self.counts:
             return ", ".join(f"{count} {plural(kind, count)}" for kind, count in self.counts)
-        return ", ".join(act.value for act in Act if act in self.acts)
+        return ", ".join(act.value for act, _ in self.acts)
+
+    @property
+    def codes(self) -> str:
+        """The rules that have found something in it."""
+        return ", ".join(sorted({finding.code for finding in self.findings}))
 
 
 @dataclass(frozen=True)
@@ -117,10 +125,11 @@ class Map:
 def _module(name: str, inside: Iterable[Node]) -> Node:
     nodes = list(inside)
     counts = Counter(node.kind for node in nodes)
-    acts = frozenset(act for node in nodes for act in node.acts)
+    done = {act for node in nodes for act, _ in node.acts}
+    acts: tuple[tuple[Act, tuple[int, ...]], ...] = tuple((act, ()) for act in Act if act in done)
     findings = tuple(finding for node in nodes for finding in node.findings)
     told = tuple((kind, counts[kind]) for kind in Kind if counts[kind])
-    return Node(name, Kind.MODULE, name, name, 1, acts, findings, told)
+    return Node(name, Kind.MODULE, name, name, 1, acts, findings, counts=told)
 
 
 def plural(kind: Kind, count: int) -> str:

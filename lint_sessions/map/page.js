@@ -120,8 +120,8 @@
     const leaf = (node, outer) => {
       const codes = [...new Set(node.findings.map((finding) => finding.code))].sort();
       const name = node.kind === "module" ? node.name.split("/").pop() : node.name;
-      const told = node.has ? counted([node]) : node.acts.join(", ");
-      found.push({ data: { id: node.id, parent: outer, kind: node.kind, red: codes.length ? 1 : 0, ...sized([name, files.get(node.id), told, codes.join(", ")]) } });
+      const told = node.has ? counted([node]) : Object.keys(node.acts).join(", ");
+      found.push({ data: { id: node.id, parent: outer, kind: node.kind, red: codes.length ? 1 : 0, ...sized([name, files.get(node.id), node.route, told, codes.join(", ")]) } });
     };
     root.groups.forEach((one) => put(one, undefined));
     root.nodes.filter((node) => shown.includes(node)).forEach((node) => leaf(node, undefined));
@@ -242,7 +242,10 @@
     box.replaceChildren();
     if (!node) return;
     box.append(make("h2", node.name), make("div", node.has ? counted([node]) : `${node.kind}, ${node.module}:${node.row}`, { className: "faint" }));
-    if (node.acts.length) box.append(make("div", node.acts.join(", ")));
+    if (node.route) box.append(make("div", node.route));
+    for (const [act, rows] of Object.entries(node.acts)) {
+      box.append(make("div", rows.length ? `${act} in row${rows.length > 1 ? "s" : ""} ${rows.join(", ")}` : act));
+    }
     const list = document.createElement("ul");
     for (const edge of data.edges) {
       if (edge.to === node.id) list.append(item(link(nodes.get(edge.from).name, () => focus(edge.from)), ` ${edge.link} it`));
@@ -270,6 +273,11 @@
     const red = make("span", "", { className: "sample" });
     red.style.cssText = "background: var(--redback); border-color: var(--red)";
     list.append(item(red, "has findings"));
+    for (const [word, look] of [["binds, provides", "1px solid"], ["makes", "3px solid"], ["lends", "2px dashed"]]) {
+      const sample = make("span", "", { className: "arrow" });
+      sample.style.borderTop = `${look} var(--edge)`;
+      list.append(item(sample, word));
+    }
     const help = "Sessions flow along the arrows. Click a folder or module to open it, double-click to close it; click a definition to see where its session comes from.";
     $("legend").replaceChildren(make("h2", "Legend"), list, make("p", help, { className: "faint" }));
   }
@@ -306,7 +314,7 @@
   function search(text) {
     const words = text.toLowerCase().split(/\s+/).filter(Boolean);
     const matches = (node) => {
-      const all = [node.name, node.module, node.kind, ...node.acts, ...node.findings.map((f) => `${f.code} ${f.name}`)].join(" ").toLowerCase();
+      const all = [node.name, node.module, node.kind, node.route ?? "", ...Object.keys(node.acts), ...node.findings.map((f) => `${f.code} ${f.name}`)].join(" ").toLowerCase();
       return words.every((word) => all.includes(word));
     };
     const found = words.length ? data.nodes.filter(matches) : [];

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from lint_sessions.map.model import Act, Map, Node
+from lint_sessions.map.model import Map, Node
 
 
 def record(drawn: Map, root: Path) -> dict[str, Any]:
@@ -24,7 +24,8 @@ def _node(node: Node, root: Path) -> dict[str, Any]:
         "name": node.name,
         "module": node.module,
         "row": node.row,
-        "acts": [act.value for act in Act if act in node.acts],
+        "acts": {act.value: list(rows) for act, rows in node.acts},
+        **({"route": node.route} if node.route else {}),
         **({"has": {kind.value: count for kind, count in node.counts}} if node.counts else {}),
         "findings": [
             {"code": f.code, "name": f.name, "message": f.message, "row": f.start.row, "path": _shown(f.path, root)}

@@ -14,7 +14,7 @@ from lint_sessions.engine import Analysis
 from lint_sessions.finding import Finding
 from lint_sessions.flow.callers import functions
 from lint_sessions.flow.operations import CLOSING
-from lint_sessions.map.entries import handed_over, is_route, is_task, started
+from lint_sessions.map.entries import answered, handed_over, is_route, is_task, started
 from lint_sessions.map.model import Act, Edge, Kind, Link, Map, Node
 from lint_sessions.map.sources import Source, Sources
 from lint_sessions.map.units import Unit, Units
@@ -164,6 +164,7 @@ class _Tracer:
         if node is None:
             return
         if is_route(self.wiring, scope):
+            unit.route = answered(self.wiring, scope) if unit.kind is Kind.FUNCTION else ""
             unit.kind = Kind.ROUTE
         elif is_task(node) and unit.kind is Kind.FUNCTION:
             unit.kind = Kind.WORKER
@@ -207,12 +208,13 @@ class _Tracer:
     def _entered(self, unit: Unit, item: cst.BaseExpression, scope: Scope) -> None:
         """The context manager of a `with`."""
         if self._is_session(item, scope):
-            unit.acts.add(Act.CLOSES)
+            unit.does(Act.CLOSES, item, scope.block)
         match self.types.infer(item.func, scope) if isinstance(item, cst.Call) else None:
             case MethodType(owner=SessionType(), name="begin"):
-                unit.acts.add(Act.COMMITS)
+                unit.does(Act.COMMITS, item, scope.block)
             case MethodType(owner=FactoryType(), name="begin"):
-                unit.acts |= {Act.COMMITS, Act.CLOSES}
+                unit.does(Act.COMMITS, item, scope.block)
+                unit.does(Act.CLOSES, item, scope.block)
 
     def _used(self, unit: Unit, node: cst.BaseExpression, scope: Scope) -> None:
         """A session that a module holds, or a registry of sessions."""
@@ -224,7 +226,7 @@ class _Tracer:
         callee = self.types.infer(call.func, scope)
         if isinstance(call.func, cst.Attribute) and self._is_session(call.func.value, scope):
             if (name := call.func.attr.value) in _METHODS:
-                unit.acts.add(_METHODS[name])
+                unit.does(_METHODS[name], call, scope.block)
             return
         if self._handed_over(unit, call, scope):
             return
@@ -262,7 +264,7 @@ class _Tracer:
             self._pass_on(unit, callee, args, scope)
 
     def _opened(self, unit: Unit, call: cst.Call, scope: Scope) -> None:
-        unit.acts.add(Act.OPENS)
+        unit.does(Act.OPENS, call, scope.block)
         factory = call.func
         if isinstance(factory, cst.Attribute) and isinstance(self.types.infer(factory.value, scope), FactoryType):
             factory = factory.value  # `Factory.begin()`
@@ -338,9 +340,9 @@ class _Tracer:
             kind = Kind.PROVIDER
         if kind is Kind.FUNCTION and unit.id in self._started:
             kind = Kind.WORKER
-        return Node(
-            unit.id, kind, unit.name, unit.module, unit.row, frozenset(unit.acts), tuple(reported.get(unit.id, ()))
-        )
+        acts = tuple((act, tuple(sorted(unit.acts[act]))) for act in Act if act in unit.acts)
+        found = tuple(reported.get(unit.id, ()))
+        return Node(unit.id, kind, unit.name, unit.module, unit.row, acts, found, unit.route)
 
 
 def _kind_of(made: Type | None) -> Kind | None:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import libcst as cst
+
 from lint_sessions.config.settings import absolute
 from lint_sessions.finding import Finding
 from lint_sessions.map.model import Act, Kind
@@ -25,8 +27,15 @@ class Unit:
     module: str
     block: Block
     row: int
-    acts: set[Act] = field(default_factory=set)
+    acts: dict[Act, set[int]] = field(default_factory=dict)
+    """What it does to sessions, and on which rows."""
     provides: bool = False
+    route: str = ""
+    """Of a route what it answers (`GET /users`), as far as that can be read."""
+
+    def does(self, act: Act, node: cst.CSTNode, block: Block | None) -> None:
+        """Note what a node of a block does."""
+        self.acts.setdefault(act, set()).add((block or self.block).span(node)[0].row)
 
 
 class Units:
