@@ -269,6 +269,11 @@ class Acquisition:
             return True
         return any(self._is_read(part, inside) for part in children(node))
 
+    def uses_and_rest(self) -> tuple[Sequence[cst.CSTNode], Sequence[cst.CSTNode]]:
+        """The statements of the suite down to the last that mentions the name, and those after it."""
+        last = max((i for i, statement in enumerate(self.rest) if self.mentions(statement)), default=-1)
+        return self.rest[: last + 1], self.rest[last + 1 :]
+
     def enclosed(self, header: str) -> tuple[tuple[Edit, ...], bool] | None:
         """Put the uses into a block that `header` begins, in place of the statement and of what closes there; and
         whether the last statement was a close. None where there is no use."""

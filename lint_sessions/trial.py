@@ -98,14 +98,23 @@ def is_read_late(inside: Sequence[cst.CSTNode], after: Sequence[cst.CSTNode], se
     if not any(isinstance(p, cst.Attribute) and p.attr.value in _ENDING for s in inside for p in walk(s)):
         return False
     values = {b.name for s in inside for b in bindings(s) if b.value is not None}
-    names = (values | _arguments(inside, "add", "add_all", "merge")) - {session}
+    names = (values | _arguments(inside, "add", "add_all", "merge")) - {session} - _refreshed(inside)
     if any(mentions(statement, name) for statement in after for name in names):
         return True
-    return any(
-        name in names - _arguments(inside, "refresh", "delete")
-        for part in _returned(inside)
-        for name in names_given(part)
-    )
+    names -= _arguments(inside, "delete")
+    return any(name in names for part in _returned(inside) for name in names_given(part))
+
+
+def _refreshed(statements: Sequence[cst.CSTNode]) -> set[str]:
+    """The names that are refreshed behind the last commit."""
+    found: set[str] = set()
+    for part in (part for statement in statements for part in walk(statement)):
+        match part:
+            case cst.Call(func=cst.Attribute(attr=cst.Name(value="refresh")), args=[cst.Arg(value=value), *_]):
+                found |= names_given(value, calls=False)
+            case cst.Call(func=cst.Attribute(attr=cst.Name(value="commit" | "expire" | "expire_all"))):
+                found.clear()
+    return found
 
 
 def returns_lazily(statements: Sequence[cst.CSTNode], session: str) -> bool:

@@ -13,6 +13,7 @@ from lint_sessions.leaks import WORDS, how, opened_alone, path
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.scripts import runs_once
 from lint_sessions.rule import Rule, TraceStep
+from lint_sessions.trial import is_read_late
 
 
 class UnclosedSession(Rule):
@@ -63,7 +64,8 @@ class UnclosedSession(Rule):
     Safe where the function already closes the session after its last use: that part becomes a `with` block. Unsafe
     where nothing closes it: instances that are read after the new block are detached by then. Where a session is no
     context manager (a `scoped_session`, or SQLAlchemy before 1.4), a `try` with the close in its `finally` takes the
-    place of the block. Where the name is used outside the suite that opens it, there is no fix.
+    place of the block. Where the name is used outside the suite that opens it, or instances are read afterwards that a
+    commit has expired, there is no fix.
     """
 
     code = "LS301"
@@ -129,4 +131,6 @@ def _close_after_uses(context: Context, scope: Scope, leak: Leak, runs: Lifecycl
     if found is None:
         return None
     edits, closes = found
+    if not closes and flavor.expires is not False and is_read_late(*made.uses_and_rest(), made.name):
+        return None  # what a commit has expired could not be loaded any more
     return Fix(title, Safety.SAFE if closes else Safety.UNSAFE, edits)
