@@ -14,6 +14,7 @@ from itertools import pairwise
 import libcst as cst
 
 from lint_sessions.finding import Edit, Fix, Position, Safety
+from lint_sessions.late import hangers_on, returns_lazily
 from lint_sessions.project.names import bindings, children, mentions, path_to, walk
 from lint_sessions.project.scopes import Scope, last_name
 from lint_sessions.source.document import Block
@@ -248,7 +249,9 @@ class Acquisition:
         return any(b.name == self.name for b in bound) or any(self.mentions(part) for part in deleted)
 
     def is_used_outside(self) -> bool:
-        """Whether the name is mentioned where a run may come by after the suite, or in the next turn of a loop."""
+        """Whether the name, or that of what needs the session still, is mentioned where a run may come by after the
+        suite, or in the next turn of a loop."""
+        names = hangers_on(self.rest, self.name)
         path = path_to(self.lines.block.node, self.statement)
         inside = {id(self.statement), *map(id, self.rest)}
         first = max((i for i, node in enumerate(path) if isinstance(node, cst.FunctionDef)), default=0)
@@ -258,21 +261,23 @@ class Acquisition:
             parts = children(outer)
             if not isinstance(outer, (cst.For, cst.While)):
                 parts = parts[next(i for i, part in enumerate(parts) if part is inner) + 1 :]
-            if any(self._is_read(part, inside) for part in parts):
+            if any(_is_read(part, names, inside) for part in parts):
                 return True
         return False
 
-    def _is_read(self, node: cst.CSTNode, inside: AbstractSet[int]) -> bool:
-        if id(node) in inside:
-            return False
-        if isinstance(node, cst.Name) and node.value == self.name:
-            return True
-        return any(self._is_read(part, inside) for part in children(node))
-
     def uses_and_rest(self) -> tuple[Sequence[cst.CSTNode], Sequence[cst.CSTNode]]:
-        """The statements of the suite down to the last that mentions the name, and those after it."""
-        last = max((i for i, statement in enumerate(self.rest) if self.mentions(statement)), default=-1)
-        return self.rest[: last + 1], self.rest[last + 1 :]
+        """The statements of the suite down to the last that needs the session, and those after it."""
+        last = self._last(self.rest)
+        return ([], self.rest) if last is None else (self.rest[: last + 1], self.rest[last + 1 :])
+
+    def _last(self, statements: Sequence[cst.CSTNode]) -> int | None:
+        """The place of the last statement that mentions the name, or what needs the session still; where the code
+        itself closes it, that of the close."""
+        named = [i for i, statement in enumerate(statements) if self.mentions(statement)]
+        if not named or self.is_close(statements[named[-1]]):
+            return named[-1] if named else None
+        names = hangers_on(statements, self.name)
+        return max(i for i, statement in enumerate(statements) if any(mentions(statement, name) for name in names))
 
     def enclosed(self, header: str) -> tuple[tuple[Edit, ...], bool] | None:
         """Put the uses into a block that `header` begins, in place of the statement and of what closes there; and
@@ -337,8 +342,8 @@ class Acquisition:
         """The statements that use the session, the rows of those that close it, and whether the last of these comes
         after all uses. None where nothing uses it, or may do so later on."""
         rest = list(self.rest)
-        last = max((i for i, statement in enumerate(rest) if self.mentions(statement)), default=None)
-        if last is None:
+        last = self._last(rest)
+        if last is None or (not self.is_close(rest[last]) and returns_lazily(rest, self.name)):
             return None
         closes = self.is_close(rest[last])
         body = rest[:last] if closes else rest[: last + 1]
@@ -379,6 +384,15 @@ class Acquisition:
                 return
         for part in children(node):
             yield from self._unguarded(part)
+
+
+def _is_read(node: cst.CSTNode, names: AbstractSet[str], inside: AbstractSet[int]) -> bool:
+    """Whether one of some names stands in a node, but not inside these parts of it."""
+    if id(node) in inside:
+        return False
+    if isinstance(node, cst.Name) and node.value in names:
+        return True
+    return any(_is_read(part, names, inside) for part in children(node))
 
 
 def inner_closes(statements: Iterable[cst.CSTNode], name: str) -> list[cst.CSTNode]:

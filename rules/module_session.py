@@ -14,6 +14,7 @@ from lint_sessions.edits import CLOSES, Lines, call_of, inner_closes, only_close
 from lint_sessions.finding import Edit, Fix, Safety
 from lint_sessions.flow.callers import functions
 from lint_sessions.flow.sharing import single_instances, users, users_of_attribute
+from lint_sessions.late import bound_in, is_read_late, names_given, returns_lazily
 from lint_sessions.project.modules import Module
 from lint_sessions.project.names import first_name, mentions, parameters, walk
 from lint_sessions.project.scopes import Scope, last_name
@@ -21,7 +22,7 @@ from lint_sessions.project.scripts import is_main_part, is_test
 from lint_sessions.project.types import External, Flavor, InstanceType, SessionType
 from lint_sessions.rule import LateFix, Rule, TraceStep
 from lint_sessions.source.document import Block
-from lint_sessions.trial import Trial, bound_in, gives_instances, is_read_late, names_given, returns_lazily
+from lint_sessions.trial import Trial, gives_instances
 
 _APPLICATIONS = frozenset(["FastAPI", "Starlette", "Litestar"])
 

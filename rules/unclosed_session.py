@@ -9,11 +9,11 @@ import libcst as cst
 from lint_sessions.context import Context
 from lint_sessions.finding import Fix, Safety
 from lint_sessions.flow.lifecycle import Exit, Leak, Lifecycle
+from lint_sessions.late import is_read_late
 from lint_sessions.leaks import WORDS, how, opened_alone, path
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.scripts import runs_once
 from lint_sessions.rule import Rule, TraceStep
-from lint_sessions.trial import is_read_late
 
 
 class UnclosedSession(Rule):
@@ -64,8 +64,9 @@ class UnclosedSession(Rule):
     Safe where the function already closes the session after its last use: that part becomes a `with` block. Unsafe
     where nothing closes it: instances that are read after the new block are detached by then. Where a session is no
     context manager (a `scoped_session`, or SQLAlchemy before 1.4), a `try` with the close in its `finally` takes the
-    place of the block. Where the name is used outside the suite that opens it, or instances are read afterwards that a
-    commit has expired, there is no fix.
+    place of the block. The block takes in what needs the session still: results that are not read yet, queries, objects
+    that keep it. Where one of those is returned, where the name is used outside the suite that opens it, or where
+    instances are read afterwards that a commit has expired, there is no fix.
     """
 
     code = "LS301"

@@ -15,12 +15,13 @@ from lint_sessions.finding import Edit, Fix, Safety
 from lint_sessions.flow.lifecycle import Leak
 from lint_sessions.flow.operations import WRITING
 from lint_sessions.flow.values import Site
+from lint_sessions.late import bound_in, is_read_late, returns_lazily
 from lint_sessions.project.names import mentions, path_to, walk
 from lint_sessions.project.scopes import Scope
 from lint_sessions.project.sessions import Types
 from lint_sessions.project.types import Flavor, MethodType, SessionType
 from lint_sessions.rule import Rule, TraceStep
-from lint_sessions.trial import Trial, bound_in, is_read_late, returns_lazily
+from lint_sessions.trial import Trial
 
 _WRITES = WRITING | {"add", "add_all"}
 _OTHER_RUNS = (cst.For, cst.While, cst.ExceptHandler, cst.ExceptStarHandler, cst.Finally)

@@ -19,6 +19,7 @@ LAYERS = (
     {"config"},
     {"project"},
     {"flow"},
+    {"late"},
     {"context", "edits", "imports"},
     {"leaks", "trial"},
     {"rules"},

@@ -68,11 +68,11 @@ def test_a_broken_fix_is_found_out(mutate: Callable[[str], str], monkeypatch: py
         return replace(result, changed=((document, Document.from_bytes(document.path, text.encode())),))
 
     monkeypatch.setattr(fixing, "fix", broken)
-    for number in range(60):
+    for number in range(400):
         for fixed in check(program(2, number).text, RUNS):
             if fixed.mended and fixed.broken:
                 return
-    pytest.fail("60 programs do not tell the broken fix from the sound one")
+    pytest.fail("400 programs do not tell the broken fix from the sound one")
 
 
 # --- single programs --------------------------------------------------------------------------------------------------
