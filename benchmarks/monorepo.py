@@ -90,6 +90,17 @@ def write(out: Path, modules: int, seed: int = 1) -> list[tuple[str, str]]:
     return repo.misuses
 
 
+def write_misuses(tree: Path) -> list[tuple[str, str]]:
+    """Add a module for each kind of misuse to a tree: the codes of the rules, and the files."""
+    written = []
+    for number, (code, imports, text) in enumerate(MISUSES):
+        file = f"shop/misuse_{number}.py"
+        body = Template(text).substitute(n=number, thing="invoice", kind="daily").strip("\n")
+        (tree / file).write_text(module_text(f"Misuse that {code} finds.", set(imports), [body]) + "\n", "utf-8")
+        written.append((code, file))
+    return written
+
+
 _SESSION = re.compile(r"(?:^|_)(?:session|db|uow)$|Session(?:Local|Dep|Maker)?$", re.IGNORECASE)
 
 

@@ -211,8 +211,12 @@ def _unsuppressed(
         if suspects:
             facts = analysis.summaries, analysis.blocking, analysis.serving, analysis.requirements, analysis.config
             context = Context(*facts, document.path, block, scope, fixes=fixes)
-            with timing.stage("rules"):
-                _visit(block.node, _visitors([rule(context) for rule in suspects]), context)
+            try:
+                with timing.stage("rules"):
+                    _visit(block.node, _visitors([rule(context) for rule in suspects]), context)
+            except SyntaxProblem:
+                # That of this file, or of another that it imports: then that one is told of, and this block is left.
+                _ = document.module
             found += context.findings
     return found
 

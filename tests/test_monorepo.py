@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
-from string import Template
-from types import ModuleType
 
+import monorepo
 import pytest
 
 from lint_sessions import engine
 from lint_sessions.config import Config
-
-BENCHMARK = Path(__file__).parent.parent / "benchmarks" / "monorepo.py"
-
-
-def load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("monorepo", BENCHMARK)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where dataclasses look
-    spec.loader.exec_module(module)
-    return module
-
-
-monorepo = load()
 
 
 def contents(tree: Path) -> dict[str, bytes]:
@@ -53,13 +35,8 @@ def test_what_is_promised_is_there(tmp_path: Path, modules: int) -> None:
 
 
 def test_each_misuse_is_found_and_the_rest_is_clean(tmp_path: Path) -> None:
-    monorepo.write(tmp_path, 64)
-    wanted = set()
-    for number, (code, imports, text) in enumerate(monorepo.MISUSES):
-        file = tmp_path / "shop" / f"misuse_{number}.py"
-        body = Template(text).substitute(n=number, thing="invoice", kind="daily").strip("\n")
-        file.write_text(monorepo.module_text("A misuse.", set(imports), [body]), "utf-8")
-        wanted.add((file.name, code))
+    monorepo.write(tmp_path, 40)
+    wanted = {(Path(file).name, code) for code, file in monorepo.write_misuses(tmp_path)}
     report = engine.check([tmp_path], Config(tmp_path))
     assert report.problems == ()
     found = {(finding.path.name, finding.code) for finding in report.findings}

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import sys
 from pathlib import Path
 
 import pytest
-
-BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
-
-
-@pytest.fixture
-def speed(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    return importlib.import_module("speed")
+import speed
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs os.wait4")
-def test_a_run_is_timed_with_its_children(speed, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_run_is_timed_with_its_children(tmp_path: Path) -> None:
     busy = "import time; s = time.process_time()\nwhile time.process_time() - s < 0.2: pass"
     outer = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {busy!r}])"
     run = speed.timed(speed.Command([sys.executable, "-c", outer]), tmp_path)
@@ -29,8 +21,8 @@ def test_a_run_is_timed_with_its_children(speed, tmp_path: Path) -> None:  # typ
         speed.timed(speed.Command([sys.executable, "-c", "raise SystemExit(3)"]), tmp_path)
 
 
-def test_what_is_reached_is_told_round_by_round(speed) -> None:  # type: ignore[no-untyped-def]
-    def runs(*seconds: float) -> list[object]:
+def test_what_is_reached_is_told_round_by_round() -> None:
+    def runs(*seconds: float) -> list[speed.Run]:
         return [speed.Run(wall, wall / 2, 30) for wall in seconds]
 
     timed = {
@@ -56,7 +48,7 @@ def test_what_is_reached_is_told_round_by_round(speed) -> None:  # type: ignore[
     assert "_undone" not in text
 
 
-def test_tables_go_between_the_marks(speed, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_tables_go_between_the_marks(tmp_path: Path) -> None:
     file = tmp_path / "page.md"
     file.write_text("# Page\n\n<!-- speed -->\nold\n<!-- end of speed -->\n\nMore.\n", "utf-8")
     speed._put(file, "| new |")
