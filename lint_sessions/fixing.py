@@ -63,12 +63,13 @@ class State:
 
 
 class Harm(Exception):
-    """Why a pass is not good, in one line; and the file it shows in."""
+    """Why a pass is not good, in one line; and the file it shows in. A limit of ours is no fault."""
 
-    def __init__(self, path: Path, why: str) -> None:
+    def __init__(self, path: Path, why: str, *, is_limit: bool = False) -> None:
         super().__init__(path, why)
         self.path = path
         self.why = why
+        self.is_limit = is_limit
 
 
 def fix(findings: Iterable[Finding], analysis: Analysis, *, unsafe: bool) -> Fixed:
@@ -152,11 +153,12 @@ class Loop:
     def _refuse(self, finding: Finding, harm: Harm) -> None:
         self.refused.add((kind(self.state, finding), finding.message))
         where = "" if harm.path == finding.path else f" of {harm.path}"
+        what_next = "fix it by hand" if harm.is_limit else "please report this fault of lint-sessions"
         message = (
-            f"the fix of {finding.code} {finding.name} in row {finding.start.row} was not applied: {harm.why}{where}; "
-            "please report this fault of lint-sessions"
+            f"the fix of {finding.code} {finding.name} in row {finding.start.row} was not applied: "
+            f"{harm.why}{where}; {what_next}"
         )
-        self.faults.append(Problem(finding.path, message, fault=True))
+        self.faults.append(Problem(finding.path, message, fault=not harm.is_limit))
 
 
 def _parts(group: list[Finding], harm: Harm) -> tuple[list[Finding], list[Finding]]:
@@ -228,7 +230,8 @@ def _refuse_silence(before: State, state: State, chosen: Sequence[Finding]) -> N
     mended = {(place, name) for place, _, name in (kind(before, finding) for finding in chosen)}
     for scope in state.analysis.summaries.given_up:
         if (scope.module.path, scope.qualified_name) in mended:
-            raise Harm(scope.module.path, f"{scope.qualified_name} would be too intricate to be followed")
+            why = f"{scope.qualified_name} would be too intricate to be followed"
+            raise Harm(scope.module.path, why, is_limit=True)
 
 
 def _refuse_new_findings(before: State, state: State, chosen: Sequence[Finding]) -> None:

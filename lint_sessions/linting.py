@@ -161,7 +161,7 @@ def _fix(findings: Sequence[Finding], analysis: engine.Analysis, run: Run) -> Se
 def _settle(fixed: fixing.Fixed, findings: Sequence[Finding], run: Run) -> list[Finding]:
     """Write or show what the fixes have made of the files in which these were the findings; what is left to report."""
     for fault in fixed.faults:
-        run.fault(shown_path(fault.path), fault.message)
+        (run.fault if fault.fault else run.say)(shown_path(fault.path), fault.message)
     unwritten = {before.path for before, after in fixed.changed if not _keep(before, after, run)}
     run.fixed += (finding for finding in fixed.applied if finding.path not in unwritten)
     left = [finding for finding in fixed.findings if finding.path not in unwritten]

@@ -60,6 +60,10 @@ class Run:
         self.faults += 1
         self.tell(f"{place}: {message}")
 
+    def say(self, place: str, message: str) -> None:
+        """Something to know that changes nothing."""
+        self.tell(f"{place}: {message}")
+
     def decided(self, code: str, path: Path) -> bool:
         """Whether what ran can tell that a rule finds nothing in a file."""
         place = os.path.abspath(path)

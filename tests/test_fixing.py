@@ -107,7 +107,10 @@ def test_a_fix_that_does_harm_is_left_out_and_the_others_go_on(tmp_path: Path, w
     assert texts == {"a": f"def f():\n    x = {word}\n    y = GOOD\n\n\nz = GOOD\n", "b": "GOOD\n"}
     [fault] = faults(outcome)
     assert fault.startswith(says)
-    assert [(problem.path.stem, problem.fault) for problem in outcome.faults] == [("a", True)]
+    assert [(problem.path.stem, problem.fault) for problem in outcome.faults] == [("a", word != "TANGLES")]
+    assert outcome.faults[0].message.endswith(
+        ("report this fault of lint-sessions", "fix it by hand")[word == "TANGLES"]
+    )
     assert [(finding.code, finding.fix) for finding in outcome.findings] == [(WORDS[word][0], None)]
 
 
