@@ -339,6 +339,22 @@ def test_what_a_route_answers(
     assert (node["kind"], node.get("route")) == ("route", route)
 
 
+def test_modules_that_do_not_speak_of_sessions(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By their own words neither has to do with any."""
+    (shop / "shop" / "user.py").write_text(
+        "from shop.db import get_db\nfrom shop.helper import save\n\n\ndef use():\n    save(next(get_db()))\n", "utf-8"
+    )
+    (shop / "shop" / "helper.py").write_text("def save(it):\n    it.commit()\n", "utf-8")
+    found = known(capsys)
+    assert {node["id"]: list(node["acts"]) for node in found["nodes"] if node["name"] in ("use", "save")} == {
+        "shop/user.py:use": [],
+        "shop/helper.py:save": ["commits"],
+    }
+    edges = {(edge["from"], edge["link"], edge["to"]) for edge in found["edges"]}
+    assert ("shop/db.py:get_db", "provides", "shop/user.py:use") in edges
+    assert ("shop/user.py:use", "lends", "shop/helper.py:save") in edges
+
+
 def test_of_two_engines_neither_is_meant(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code = "def make(url):\n    return create_engine(url)\n\n\none = make('a')\ntwo = make('b')\nLocal = sessionmaker(make('c'))"
     (shop / "shop" / "one.py").write_text(f"{SOURCES}\n\n{code}\n", "utf-8")
@@ -346,7 +362,9 @@ def test_of_two_engines_neither_is_meant(shop: Path, capsys: pytest.CaptureFixtu
 
 
 def test_a_file_that_cannot_be_parsed(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (shop / "shop" / "broken.py").write_text("import sqlalchemy\n\n\ndef broken(:\n", "utf-8")
+    (shop / "shop" / "broken.py").write_text(
+        "from sqlalchemy import create_engine\n\n\ndef broken(:\n    create_engine()\n", "utf-8"
+    )
     assert main(["map", "--output-format", "json"]) == 2
     out, err = capsys.readouterr()
     found = json.loads(out)
@@ -605,6 +623,33 @@ def test_a_browser_opens_and_closes_what_is_large(
     spread = browser.execute_script("return sessionMap.cy.nodes(':childless').boundingBox()")
     assert spread["w"] > 0
     assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]
+
+
+def test_a_browser_begins_where_sessions_come_from(
+    browser: Chrome, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Many folders in folders: what makes sessions is seen, the words can be read, and no box lies on another."""
+    files = {"shop/core/db/base.py": SHOP["shop/db.py"]}
+    head = "from shop.core.db.base import get_db\n"
+    for area in range(20):
+        for part in range(4):
+            code = "".join(f"\n\ndef use_{n}():\n    db = next(get_db())\n    db.close()\n" for n in range(3))
+            files[f"shop/area_{area}/deep_{part}/work.py"] = head + code
+            files[f"shop/area_{area}/deep_{part}/more.py"] = head + code
+    write(tmp_path, files)
+    opened(browser, capsys, tmp_path)
+    assert {"engine", "SessionLocal", "get_db"} <= names(browser)
+    assert len(shown(browser)) <= 30
+    assert browser.execute_script("return sessionMap.cy.zoom()") >= 0.5
+    overlapping = """
+      const boxes = sessionMap.cy.nodes(':parent'), found = [];
+      const meet = (a, b) => a.x1 < b.x2 - 1 && b.x1 < a.x2 - 1 && a.y1 < b.y2 - 1 && b.y1 < a.y2 - 1;
+      boxes.forEach((one) => boxes.forEach((other) => {
+        const apart = one.id() < other.id() && !one.ancestors().has(other) && !other.ancestors().has(one);
+        if (apart && meet(one.boundingBox(), other.boundingBox())) found.push([one.id(), other.id()]);
+      }));
+      return found;"""
+    assert browser.execute_script(overlapping) == []
 
 
 def test_what_is_shipped_is_what_was_published() -> None:

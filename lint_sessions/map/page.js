@@ -3,7 +3,8 @@
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const nodes = new Map(data.nodes.map((node) => [node.id, node]));
-  const FEW = 30; // boxes and definitions that are shown at once
+  const FEW = [30, 20, 12]; // boxes and definitions that are shown at once: the most that can be read
+  const READABLE = 0.5; // the zoom at which words still can be
   const KINDS = ["engine", "factory", "session", "provider", "route", "worker", "class", "function"];
   let onlyRed = false;
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
@@ -34,7 +35,7 @@
   // A folder that has nothing but one other is one with it.
   for (const one of [...groups.values()].reverse()) {
     const [only] = one.groups;
-    if (!one.parent || one.nodes.length || one.groups.length !== 1 || only.groups.length === 0) continue;
+    if (!one.parent || one.nodes.length || one.groups.length !== 1) continue;
     groups.delete(one.id);
     only.label = `${one.label}/${only.label}`;
     only.parent = one.parent;
@@ -58,15 +59,24 @@
     for (const node of root.nodes) home.set(node.id, root);
   }
   const opened = new Set([root]);
-  // As much is open at first as can be read at once, the outer before the inner.
-  const waiting = [...root.groups];
-  for (let shown = root.groups.length + root.nodes.length; waiting.length; ) {
-    const next = waiting.shift();
-    const more = next.groups.length + next.nodes.length - 1;
-    if (shown + more > FEW) continue;
-    shown += more;
-    opened.add(next);
-    waiting.push(...next.groups);
+  // So many are open at first: those with the factories from which sessions come, then the outer before the inner.
+  const hasSource = (one) => one.all.some((node) => node.kind === "factory");
+  function openFew(few) {
+    closeAll();
+    const waiting = [...root.groups];
+    for (let shown = root.groups.length + root.nodes.length; waiting.length; ) {
+      const [next] = waiting.splice(Math.max(waiting.findIndex(hasSource), 0), 1);
+      const more = next.groups.length + next.nodes.length - 1;
+      if (shown + more > few && !(hasSource(next) && more < 6)) continue;
+      shown += more;
+      opened.add(next);
+      waiting.unshift(...next.groups.filter(hasSource));
+      waiting.push(...next.groups.filter((inner) => !hasSource(inner)));
+    }
+  }
+  function closeAll() {
+    opened.clear();
+    opened.add(root);
   }
 
   // --- elements ------------------------------------------------------------------------------------------------
@@ -171,23 +181,26 @@
       cy.elements().remove();
       cy.add(elements());
     });
-    cy.layout({ name: "dagre", rankDir: "LR", nodeSep: 26, rankSep: 70, edgeSep: 6, animate: false, fit: false }).run();
-    cy.nodes(":parent").forEach(fold);
+    cy.layout({ name: "dagre", rankDir: "LR", nodeSep: 40, rankSep: 70, edgeSep: 6, animate: false, fit: false }).run();
+    cy.nodes(":parent").forEach((box) => fold(box.children(":childless"), box));
+    fold(cy.nodes(":orphan:childless"), cy.collection());
     show(cy.elements());
   }
 
   // Many definitions in one column are hard to read: where room is on their right, they go into several.
-  function fold(box) {
-    const all = box.children(":childless"), column = all.filter((node) => node.position("x") === all[0].position("x"));
-    if (column.length < 9 || column.length < all.length || column.outgoers("edge").nonempty()) return;
+  function fold(all, box) {
+    const places = all.map((node) => node.position("x"));
+    const columns = [...new Set(places)].map((place) => all.filter((node) => node.position("x") === place));
+    const column = columns.sort((a, b) => b.length - a.length)[0] ?? all;
+    if (column.length < 9 || (box.nonempty() && column.length < all.length) || column.outgoers("edge").nonempty()) return;
     const rows = Math.ceil(column.length / Math.ceil(Math.sqrt(column.length / 3)));
     const sorted = column.sort((a, b) => a.data("label").localeCompare(b.data("label"), undefined, { numeric: true }));
     const [wide, high] = ["w", "h"].map((side) => Math.max(...column.map((node) => node.data(side))) + 40);
     const before = new Map(column.map((node) => [node, { ...node.position() }]));
-    const left = all[0].position("x"), middle = (all.boundingBox().y1 + all.boundingBox().y2) / 2;
+    const left = column[0].position("x"), middle = (column.boundingBox().y1 + column.boundingBox().y2) / 2;
     sorted.forEach((node, number) => node.position({
       x: left + Math.floor(number / rows) * wide, y: middle + ((number % rows) - (rows - 1) / 2) * high }));
-    const here = box.boundingBox();
+    const here = box.union(column).boundingBox();
     const hits = (other) => {
       const there = other.boundingBox();
       return there.x1 < here.x2 && there.x2 > here.x1 && there.y1 < here.y2 && there.y2 > here.y1;
@@ -348,7 +361,7 @@
     if (found.length) focus(found[0].id);
   });
   $("open").onclick = () => (groups.forEach((one) => opened.add(one)), draw());
-  $("close").onclick = () => (opened.clear(), opened.add(root), draw());
+  $("close").onclick = () => (closeAll(), draw());
   const zoom = (factor) => cy.zoom({ level: cy.zoom() * factor, renderedPosition: { x: cy.width() / 2, y: cy.height() / 2 } });
   $("in").onclick = () => zoom(1.3);
   $("out").onclick = () => zoom(1 / 1.3);
@@ -360,6 +373,10 @@
   $("told").textContent = data.nodes.some((node) => node.has) ? count(modules, "module") : `${count(data.nodes.length, "definition")} in ${count(modules, "module")}`;
   legend();
   allFindings();
-  draw();
+  for (const few of FEW) {
+    openFew(few);
+    draw();
+    if (cy.zoom() >= READABLE) break;
+  }
   window.sessionMap = { cy, focus, toggle: (id, open) => toggle(groups.get(id), open), search };
 })();

@@ -47,26 +47,25 @@ from lint_sessions.source.document import Block, SyntaxProblem
 _RELEVANT: Final = re.compile(r"[Ss]ession|[Ee]ngine|\bsqlalchemy\b|\bsqlmodel\b|\bDepends\b")
 _METHODS: Final = {"commit": Act.COMMITS, "rollback": Act.ROLLS_BACK, **dict.fromkeys(CLOSING, Act.CLOSES)}
 _MADE: Final = frozenset([Kind.ENGINE, Kind.FACTORY, Kind.SESSION])
-_ROUNDS: Final = 6
-"""Helpers of helpers that are looked at again because they are lent a session."""
+_ROUNDS: Final = 8
+"""Helpers of helpers, and users of what others give, that are followed."""
 
 
 def trace(analysis: Analysis, paths: Iterable[Path], findings: Sequence[Finding], root: Path) -> Map:
     """The map of some files of a project, tests left out; modules are named relative to `root`. What cannot be parsed
     has no nodes."""
-    tracer = _Tracer(analysis, root)
     found = (analysis.project.at(path) for path in paths if not is_test(absolute(path), analysis.config.root))
-    modules = [module for module in found if module is not None and _RELEVANT.search(module.document.text)]
-    for module in modules:
-        tracer.variables(module)
-    for module in modules:
-        tracer.functions(module)
-    tracer.helpers()
+    tracer = _Tracer(analysis, root, [module for module in found if module is not None])
+    for _ in range(_ROUNDS):
+        if not tracer.step():
+            break
     return tracer.map(findings)
 
 
 class _Tracer:
-    def __init__(self, analysis: Analysis, root: Path) -> None:
+    def __init__(self, analysis: Analysis, root: Path, modules: Sequence[Module]) -> None:
+        self._left = list(modules)
+        """The modules that nobody has looked at yet."""
         self.types, self.wiring = analysis.types, analysis.wiring
         self.sources = Sources(analysis.types)
         self.units = Units(analysis.project, root)
@@ -82,7 +81,37 @@ class _Tracer:
 
     # --- modules ----------------------------------------------------------------------------------------------------
 
-    def variables(self, module: Module) -> None:
+    def step(self) -> bool:
+        """Look at the modules that may have to do with sessions by what is known so far, and again at the functions
+        that are lent one which their parameters don't declare; whether there was any."""
+        modules = self._further()
+        self._left = [module for module in self._left if module not in modules]
+        for module in modules:
+            self._variables(module)
+        for module in modules:
+            self._functions(module)
+        lent, self._lent = self._lent, {}
+        for scope, names in lent.values():
+            known = self._given.setdefault(id(scope), set())
+            unit = self.units.all.get(self.units.id_of(scope) or "")
+            if unit is None:
+                self._lent[id(scope)] = scope, names  # its module is looked at in the next step
+            elif not names <= known:
+                known |= names
+                self._function(unit, scope)
+        return bool(modules or lent)
+
+    def _further(self) -> list[Module]:
+        """Of the modules that are left those that speak of sessions, of what gives them, or are lent one."""
+        giving = {
+            unit.name.rpartition(".")[2] for unit in self.units.all.values() if unit.provides or unit.kind in _MADE
+        }
+        words = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(giving)))})\b" if giving else r"(?!)")
+        lent = {id(scope.module) for scope, _ in self._lent.values()}
+        texts = ((module, module.document.text) for module in self._left)
+        return [m for m, text in texts if id(m) in lent or _RELEVANT.search(text) or words.search(text)]
+
+    def _variables(self, module: Module) -> None:
         """Look at the engines, factories and sessions that a module holds, and at those that its functions make."""
         top = self.types.module_scope(module)
         for block in module.blocks:
@@ -100,7 +129,7 @@ class _Tracer:
         except (SyntaxProblem, RecursionError):
             return
 
-    def functions(self, module: Module) -> None:
+    def _functions(self, module: Module) -> None:
         """Look at what the functions of a module do; and at what a module has run beside them."""
         top = self.types.module_scope(module)
         for source in self.sources.in_module(module):
@@ -120,17 +149,6 @@ class _Tracer:
                     self._function(unit, scope)
             except (SyntaxProblem, RecursionError):
                 continue
-
-    def helpers(self) -> None:
-        """Look again at the functions whose parameters are lent a session that they don't declare."""
-        for _ in range(_ROUNDS):
-            lent, self._lent = self._lent, {}
-            for scope, names in lent.values():
-                known = self._given.setdefault(id(scope), set())
-                unit = self.units.all.get(self.units.id_of(scope) or "")
-                if unit is not None and not names <= known:
-                    known |= names
-                    self._function(unit, scope)
 
     def _variable(self, block: Block, top: Scope) -> None:
         """An engine, a factory or a session that a module holds."""
