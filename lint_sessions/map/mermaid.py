@@ -53,4 +53,5 @@ def _edge(edge: Edge, names: dict[str, str]) -> str:
 
 def _text(text: str) -> str:
     """Text inside quotes, where `#` begins an entity."""
-    return text.replace("#", "#35;").replace('"', "#quot;").replace("<", "#lt;").replace(">", "#gt;")
+    special = {"#": "#35;", '"': "#quot;", "<": "#lt;", ">": "#gt;", "&": "#amp;"}
+    return "".join(special.get(letter, letter) for letter in text)
