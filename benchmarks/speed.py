@@ -119,6 +119,7 @@ def main(arguments: Sequence[str]) -> int:
         print(told, file=sys.stderr)
         return 2
     trees: list[Tree] = []
+    plain, text = plain_is_plain(), ""
     sources: list[Path | int] = [*map(Path, asked.trees), *(int(size) for size in asked.modules.split(",") if size)]
     for source in sources:
         with tempfile.TemporaryDirectory() as folder:
@@ -129,10 +130,11 @@ def main(arguments: Sequence[str]) -> int:
                 monorepo.write(place, source, asked.seed)
             name = source.name if isinstance(source, Path) else f"{source:,} modules"
             trees.append(measured(name, place, Path(folder, "cache"), peers, asked))
-    text = "\n".join(report(trees, peers, plain_is_plain(), asked))
+        # After each tree: the next may take long.
+        text = "\n".join(report(trees, peers, plain, asked))
+        if asked.output is not None:
+            _put(asked.output, text)
     print(text)
-    if asked.output is not None:
-        _put(asked.output, text)
     return 0
 
 

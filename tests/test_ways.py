@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import monorepo
 import pytest
+import tricks
 from harness import FIXTURES
 from test_fixtures import CONFIG, marks
 
@@ -14,34 +14,8 @@ from lint_sessions import engine, workers
 from lint_sessions.cli import main
 from lint_sessions.config import Config
 from lint_sessions.engine import Analysis, Report
-from lint_sessions.project.modules import Project
-from lint_sessions.registry import rules
-from lint_sessions.source.document import Block
 
 Patch = pytest.MonkeyPatch
-
-
-def no_gates(patch: Patch) -> None:
-    """Every rule is asked of every block."""
-    for rule in rules():
-        patch.setattr(rule, "gates", ())
-
-
-def no_cutting(patch: Patch) -> None:
-    """Files are parsed as a whole."""
-    patch.setattr(Block, "_parsed_alone", lambda _: None)
-
-
-def no_index(patch: Patch) -> None:
-    """Every module is looked at, whatever words it has."""
-    patch.setattr(Project, "mentioning", lambda project, _: list(project.modules))
-
-
-WAYS: Mapping[str, Callable[[Patch], None]] = {
-    "no gates": no_gates,
-    "no cutting": no_cutting,
-    "no index": no_index,
-}
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +35,9 @@ def usual(tree: Path) -> Report:
     return report
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", tricks.WAYS)
 def test_each_way_finds_the_same(tree: Path, usual: Report, way: str, monkeypatch: Patch) -> None:
-    WAYS[way](monkeypatch)
+    tricks.WAYS[way](monkeypatch.setattr)
     assert engine.check([tree], Config(tree)) == usual
 
 
@@ -87,6 +61,6 @@ def test_the_cache_tells_the_same(
 
 def test_no_gate_keeps_anything_back_in_the_fixtures(monkeypatch: Patch) -> None:
     """That what is marked is found with the gates is tested with the fixtures."""
-    no_gates(monkeypatch)
+    tricks.no_gates(monkeypatch.setattr)
     found = [(f.path, f.start.row, f.code) for f in engine.check([FIXTURES], CONFIG, fixes=False).findings]
     assert sorted(found) == [mark for path in sorted(FIXTURES.glob("*/app*.py")) for mark in marks(path)]
