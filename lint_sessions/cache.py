@@ -13,7 +13,7 @@ from lint_sessions.finding import Edit, Finding, Fix, Note, Position, Safety
 from lint_sessions.store import Store, checksum_of, question
 
 if TYPE_CHECKING:
-    from lint_sessions.disk import Witness
+    from lint_sessions.disk import Fact, Seen, Witness
     from lint_sessions.run import Run
 
 _OPTIONS: Final = ("paths", "select", "ignore", "extend_select", "config", "isolated", "force_exclude", "verbose")
@@ -52,6 +52,10 @@ class Cache:
         for line in told:
             run.tell(line)
         return True
+
+    def facts(self) -> dict[Fact, Seen]:
+        """What the answer rests on that was recalled."""
+        return self.store.facts(self._name)
 
     def keep(self, run: Run, witness: Witness) -> None:
         """Keep what a run has come to; nothing where it had a fault, or files changed meanwhile. Never fails."""

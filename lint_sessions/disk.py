@@ -145,6 +145,17 @@ def hold(record: list[Any]) -> tuple[bool, bool]:
     return True, renewed
 
 
+def facts_of(record: list[Any]) -> dict[Fact, Seen]:
+    """The facts of a record. Raises ValueError, LookupError or TypeError for what is no such record."""
+    files, absent, others = record
+    facts: dict[Fact, Seen] = {}
+    for folder, names in files.items():
+        facts |= {("read", os.path.join(folder, name)): seen for name, seen in names.items()}
+    for folder, (_, missing) in absent.items():
+        facts |= {("kind", os.path.join(folder, name)): [""] for name in missing}
+    return facts | {(what, path): seen for what, path, *seen in others}
+
+
 def changed(facts: dict[Fact, Seen]) -> list[Fact]:
     """The questions to which the disk says something else now. The stamps of the others are brought up to date."""
     found = []

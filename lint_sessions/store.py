@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lint_sessions import __version__, disk
 
 if TYPE_CHECKING:
-    from lint_sessions.disk import Witness
+    from lint_sessions.disk import Fact, Seen, Witness
 
 FOLDER: Final = ".lint_sessions_cache"
 VARIABLE: Final = "LINT_SESSIONS_CACHE_DIR"
@@ -71,6 +71,13 @@ class Store:
             else:
                 os.utime(file)
         return answer
+
+    def facts(self, name: str) -> dict[Fact, Seen]:
+        """What an entry rests on, whether it holds or not; nothing where there is none."""
+        try:
+            return disk.facts_of(json.loads(self._file(name).read_text("utf-8").partition("\n")[2])["facts"])
+        except _NO_ENTRY:
+            return {}
 
     def write(self, name: str, question: str, witness: Witness, answer: object) -> None:
         """Keep an answer, unless files changed while they were read for it. Never fails."""

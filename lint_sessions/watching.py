@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Final
 
 from lint_sessions import disk
+from lint_sessions.cache import Cache
 from lint_sessions.check import begin, tell
 from lint_sessions.config import Configs
 from lint_sessions.config.settings import absolute
 from lint_sessions.disk import Fact, Seen
-from lint_sessions.linting import configs_of, lint_paths
+from lint_sessions.linting import configs_of, groups_of, lint_paths
 from lint_sessions.open_project import OpenProject
 from lint_sessions.progress import Progress
 from lint_sessions.project.dependents import Dependents, words_of
@@ -83,12 +84,21 @@ class Watched:
     def check(self) -> int:
         """Check everything and tell what was found; the exit status. Without a `run` afterwards, nothing can be."""
         _clear()
-        with disk.witnessed() as witness:
-            run = begin(self.asked)
-            if isinstance(run, int):
-                return run
-            self.run, stopped = run, lint_paths(run)
-        self.facts, self._checked = witness.facts, run.files
+        run = begin(self.asked)
+        if isinstance(run, int):
+            return run
+        self.run, cache = run, Cache.of(run)
+        if cache is not None and cache.recall(run):
+            self.facts, stopped = cache.facts(), None
+        else:
+            if cache is not None:
+                cache.store.prepare()
+            with disk.witnessed() as witness:
+                stopped = lint_paths(run)
+            self.facts = witness.facts
+            if cache is not None and stopped is None:
+                cache.keep(run, witness)
+        self._checked = run.files
         run.progress.close()
         return self._told() if stopped is None else stopped
 
@@ -100,6 +110,8 @@ class Watched:
         if not isinstance(configs, Configs):
             return
         self._open = OpenProject(lambda: configs)
+        if not self.run.paths:  # the answer was known
+            self.run.paths = [path for group in groups_of(configs, self.run).values() for path in group]
         for path in map(absolute, self.run.paths):
             try:
                 self._documents[path] = Document.read(path)

@@ -59,7 +59,7 @@ class Watch:
 
         monkeypatch.setattr(watching, "lint_paths", counted)
 
-    def __call__(self, *changes: Change, options: Sequence[str] = ()) -> list[str]:
+    def __call__(self, *changes: Change, options: Sequence[str] = (), cache: str = "--no-cache") -> list[str]:
         """What is told at first, and after each change; on standard error and output."""
         told: list[str] = []
         left = list(changes)
@@ -71,7 +71,7 @@ class Watch:
             left.pop(0)()
 
         self.monkeypatch.setattr(watching.watch, "__defaults__", (wait,))
-        self.status = main(["check", "--no-cache", "--watch", *options])
+        self.status = main(["check", cache, "--watch", *options])
         told[-1] += "".join(reversed(self.capsys.readouterr()))
         return told
 
@@ -128,6 +128,18 @@ def test_nothing_is_told_where_nothing_has_changed(watch: Watch) -> None:
     assert first
     assert nothing == ""
     assert same == ""
+
+
+def test_what_is_known_is_told_at_once(watch: Watch) -> None:
+    """And kept for the next run; what changes then is checked alone."""
+    concise = ["--output-format", "concise"]
+    first, nothing = watch(lambda: None, options=concise, cache="--cache-dir=known")
+    assert (watch.full, nothing) == (1, "")
+    closed = edit("db.py", "    return SessionLocal()", "    with SessionLocal() as db:\n        return db.info")
+    again, after = watch(closed, options=concise, cache="--cache-dir=known")
+    assert findings(again) == findings(first)
+    assert findings(after) == []
+    assert watch.full == 1
 
 
 def test_what_comes_and_goes_takes_a_full_run(watch: Watch) -> None:
