@@ -179,7 +179,7 @@ def _perform(run: Run, code: CodeType, entry: AnyFunction, names: dict[str, Any]
     else:
         _drive(run, function, arguments)
     del function, arguments, names
-    run.unstored |= any(s.row is not None and s.added and not s.shut and not s.kept for s in run.sessions)
+    run.unstored |= any(s.row is not None and s.added and not s.kept for s in run.sessions)
     if not run.spoiled:
         for session in run.sessions:
             if session.row is not None and session.holding and not session.kept:

@@ -183,9 +183,9 @@ def _changed(
 
 
 def _fails_no_more(old: Iterable[Event], new: Iterable[Event]) -> bool:
-    """Whether a commit failed that now stands behind the close, where it has nothing to do and asks nothing."""
+    """Whether a statement failed that now stands behind the close, where it has nothing to do and asks nothing."""
     asked = {event.what for event in new}
-    return any(event.index and event.what.startswith("commit fails") and event.what not in asked for event in old)
+    return any(event.index and STATEMENT.match(event.what) and event.what not in asked for event in old)
 
 
 def _is_well(run: Behaviour, unseen: frozenset[str]) -> bool:

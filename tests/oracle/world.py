@@ -314,6 +314,7 @@ class Watched(Session):
 
     def rollback(self) -> None:
         self.unsaved = None
+        self.added.clear()
         self.forget()
         if STAGE.run is not None and not self.depth:
             STAGE.run.choices.note(f"rolls back at row {program_row()}")
@@ -329,6 +330,7 @@ class Watched(Session):
                 run.harm("LS402", self.unsaved)
         self.excused = False
         self.unsaved = None
+        self.added.clear()
         self.over, self.shut, self.reopened = True, True, None
         self.forget()
         super().close()
