@@ -53,12 +53,12 @@ class Run:
     def problem(self, place: str, message: str) -> None:
         """Input that cannot be used; the run goes on."""
         self.unusable += 1
-        self.tell(f"{place}: {message}")
+        self.say(place, message)
 
     def fault(self, place: str, message: str) -> None:
         """A fault of our own; the run goes on."""
         self.faults += 1
-        self.tell(f"{place}: {message}")
+        self.say(place, message)
 
     def say(self, place: str, message: str) -> None:
         """Something to know that changes nothing."""

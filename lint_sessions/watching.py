@@ -95,7 +95,7 @@ class Watched:
                 cache.store.prepare()
             with disk.witnessed() as witness:
                 stopped = lint_paths(run)
-            self.facts = witness.facts
+            self.facts = disk.facts_of(witness.record())  # those that follow from others need not be asked for
             if cache is not None and stopped is None:
                 cache.keep(run, witness)
         self._checked = run.files

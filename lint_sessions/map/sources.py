@@ -39,9 +39,7 @@ class Source:
     @property
     def qualified_name(self) -> str:
         """Its name below the outermost function or class around it: `Database.engine`, `make.engine`."""
-        outer = self.scope
-        while outer.parent is not None and not outer.parent.is_module:
-            outer = outer.parent
+        outer = self.scope.outermost
         return self.name if self.name == outer.name else f"{outer.name}.{self.name}"
 
     @property

@@ -62,8 +62,7 @@ class Units:
 
     def id_of(self, scope: Scope) -> str | None:
         """The id of the top-level definition around a function or class."""
-        while scope.parent is not None and not scope.parent.is_module:
-            scope = scope.parent
+        scope = scope.outermost
         return f"{self.place(scope.module)}:{scope.name}" if scope.parent is not None else None
 
     def reported(self, findings: Sequence[Finding]) -> dict[str, list[Finding]]:

@@ -75,6 +75,14 @@ class Scope:
         return "<lambda>" if isinstance(self.node, cst.Lambda) or self.node is None else self.node.name.value
 
     @property
+    def outermost(self) -> Scope:
+        """The function or class of the module that this one stands in, or is; of a module the module."""
+        scope = self
+        while scope.parent is not None and not scope.parent.is_module:
+            scope = scope.parent
+        return scope
+
+    @property
     def qualified_name(self) -> str:
         """`Class.method`, `outer.inner`: the path below the module."""
         if self.parent is None or self.parent.is_module:

@@ -27,8 +27,7 @@ def runs_once(scope: Scope) -> bool:
     """Whether a function is called only by the `if __name__ == "__main__"` part of its module, or by a statement of
     the module itself, directly or through functions of which the same is true; or is a command of a command line. What
     loops for ever, or is passed to somebody else, does not run once."""
-    while scope.parent is not None and not scope.parent.is_module:
-        scope = scope.parent
+    scope = scope.outermost
     if scope.parent is None:
         return False
     return _is_command(scope) or scope.name in _once(scope.parent)
